@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Configuring the members of the farm through the operator's tool, and seeing that they found each other."""
+
+import os
+import secrets
+
+from . import cli, layout, netns, shell, wait
+
+KEY_FILE = f"{layout.RUN}/key"
+
+
+def make_key():
+    """A farm key for this farm: 64 hex digits, readable by root alone."""
+    descriptor = os.open(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
+def configure(member, state):
+    """Gives `member` the farm's key, members and services, then attaches its eth0.
+
+    Returns whether the module took the IPv6 service.
+    """
+    options = state["options"]
+    cli.homing("key", "set", KEY_FILE, ns=member)
+    for other in state["members"]:
+        weight = options.get("weights", {}).get(other, 100)
+        cli.homing("member", "set", other, "--id", layout.number(other), "--addr", layout.farm4(other),
+                   "--weight", weight, "--state", "up", ns=member)
+    if options.get("scale"):
+        cli.homing("debug", "scale", options["scale"], ns=member)
+    policy = ["--policy", options["policy"]] if options.get("policy") else []
+    cli.homing("service", "add", cli.service(), *policy, ns=member)
+    six = cli.homing("service", "add", cli.service(six=True), *policy, ns=member, check=False)
+    if not options.get("push", True):
+        cli.homing("debug", "push", "off", ns=member)
+    cli.homing("attach", "eth0", ns=member)
+    return six.returncode == 0
+
+
+def configure_all(members, state):
+    """Configures several members at once."""
+    return all(netns.in_parallel([(None, lambda m=member: configure(m, state)) for member in members]))
+
+
+def not_seen(members, living):
+    """For each member the states of living members that it does not call `up`; {} when all is well."""
+    missing = {}
+    for member in members:
+        try:
+            states = {row["name"]: row["state"] for row in cli.show("members", ns=member)}
+        except (shell.Failed, ValueError, KeyError) as error:
+            missing[member] = str(error)
+            continue
+        wrong = {name: states.get(name, "absent") for name in living if states.get(name) != "up"}
+        if wrong:
+            missing[member] = wrong
+    return missing
+
+
+def wait_up(living, seconds=60.0):
+    """Returns when every living member calls every living member `up`; wait.TimedOut says who does not."""
+    def probe():
+        missing = not_seen(living, living)
+        if not missing:
+            return True
+        return wait.Explained("; ".join(f"{member} sees {what}" for member, what in missing.items()))
+
+    wait.until("members see each other up", probe, seconds=seconds, pause=0.2)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Names and addresses of the test farm, in one place.
+
+                       client  10.70.0.2  fd70::2
+                          | eth0
+                     eth0 | 10.70.0.1  fd70::1
+                       router  (one route per VIP: to one member, or ECMP over those alive)
+               m1 /       | m2      \\ mN        10.1.K.1   fd01:K::1
+            eth0 /        | eth0     \\ eth0     10.1.K.2   fd01:K::2
+               m1         m2         mN         VIPs 10.80.0.1 and fd80::1 on lo of each
+          farm0 \\        | farm0    / farm0    10.9.0.(10+K)   fd09::(10+K), K in decimal
+                 \\- bridge farmbr -/            in the namespace `fabric`
+"""
+
+import os
+
+VIP4 = "10.80.0.1"
+VIP6 = "fd80::1"
+CLIENT4, CLIENT6 = "10.70.0.2", "fd70::2"
+ROUTER4, ROUTER6 = "10.70.0.1", "fd70::1"
+PORT = 80
+SECOND_PORT = 8080  # a second service of the same group
+FARM_PORT = 6470
+MOST = 8  # members at most: one namespace each, and a guest of 1 GiB
+
+RUN = "/run/homing-farm"
+ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+
+
+def members(count):
+    """["m1", ..., "mN"]."""
+    return [f"m{k}" for k in range(1, count + 1)]
+
+
+def number(member):
+    """The K of "mK"."""
+    return int(member[1:])
+
+
+def farm4(member):
+    """The address of a member in the farm network, IPv4."""
+    return f"10.9.0.{10 + number(member)}"
+
+
+def farm6(member):
+    """The address of a member in the farm network, IPv6."""
+    return f"fd09::{10 + number(member)}"
+
+
+def folder(member):
+    """Where a member's server keeps its files; `access.log` is there."""
+    return f"{RUN}/{member}"
+
+
+def access_log(member):
+    """The access log of a member's server."""
+    return f"{folder(member)}/access.log"
+
+
+def big_folder():
+    """Files below are served by every member as /big/NAME."""
+    return f"{RUN}/files/big"
+
+
+def url(path="/", port=PORT, six=False):
+    """The URL of `path` at the virtual address."""
+    host = f"[{VIP6}]" if six else VIP4
+    return f"http://{host}{path}" if port == 80 else f"http://{host}:{port}{path}"
