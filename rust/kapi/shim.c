@@ -1,0 +1,1311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The only C of the module: what Rust cannot name (see shim.h).
+ *
+ * No policy lives here. Contexts are stated in shim.h.
+ */
+#include <linux/cpumask.h>
+#include <linux/etherdevice.h>
+#include <linux/inetdevice.h>
+#include <linux/kernel_stat.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <linux/netfilter_netdev.h>
+#include <linux/random.h>
+#include <linux/rhashtable.h>
+#include <linux/siphash.h>
+#include <linux/timekeeping.h>
+#include <linux/workqueue.h>
+#include <crypto/aes.h>
+#include <crypto/aes-cbc-macs.h>
+#include <crypto/sha2.h>
+#include <net/addrconf.h>
+#include <net/dst_cache.h>
+#include <net/inet_hashtables.h>
+#include <net/inet6_hashtables.h>
+#include <net/ip_tunnels.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+#include <net/mptcp.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/route.h>
+#include <net/tcp.h>
+#include <net/udp_tunnel.h>
+
+#include "shim.h"
+
+/* udp_tunnel and ip6_udp_tunnel are modules: modprobe loads them first. */
+MODULE_SOFTDEP("pre: udp_tunnel ip6_udp_tunnel");
+
+/* ---- time ---- */
+
+u64 homing_real_seconds(void)
+{
+	return ktime_get_real_seconds();
+}
+
+u64 homing_real_ms(void)
+{
+	return ktime_to_ms(ktime_get_real());
+}
+
+u64 homing_boot_ms(void)
+{
+	return ktime_to_ms(ktime_get_boottime());
+}
+
+u64 homing_random_u64(void)
+{
+	return get_random_u64();
+}
+
+/* ---- memory ---- */
+
+void *homing_alloc(size_t size, bool atomic)
+{
+	return kzalloc(size, atomic ? GFP_ATOMIC | __GFP_NOWARN : GFP_KERNEL);
+}
+
+void homing_free(void *p)
+{
+	kfree(p);
+}
+
+void homing_free_rcu(void *rcu_head, void *p)
+{
+	kvfree_call_rcu(rcu_head, p);
+}
+
+void homing_free_rcu_barrier(void)
+{
+	kvfree_rcu_barrier();
+}
+
+/* ---- locks ---- */
+
+static_assert(sizeof(spinlock_t) <= HOMING_LOCK_SIZE);
+
+void homing_lock_init(void *lock)
+{
+	spin_lock_init((spinlock_t *)lock);
+}
+
+void homing_lock_bh(void *lock)
+{
+	spin_lock_bh((spinlock_t *)lock);
+}
+
+void homing_unlock_bh(void *lock)
+{
+	spin_unlock_bh((spinlock_t *)lock);
+}
+
+/* ---- network namespaces ---- */
+
+struct homing_pernet {
+	void *state;
+};
+
+static unsigned int homing_net_id __read_mostly;
+static homing_net_init_t net_init;
+static homing_net_exit_t net_pre_exit, net_exit;
+
+static int __net_init homing_net_init(struct net *net)
+{
+	struct homing_pernet *p = net_generic(net, homing_net_id);
+
+	return net_init(net, &p->state);
+}
+
+static void __net_exit homing_net_pre_exit(struct net *net)
+{
+	struct homing_pernet *p = net_generic(net, homing_net_id);
+
+	if (p->state)
+		net_pre_exit(p->state);
+}
+
+static void __net_exit homing_net_exit(struct net *net)
+{
+	struct homing_pernet *p = net_generic(net, homing_net_id);
+
+	if (p->state)
+		net_exit(p->state);
+	p->state = NULL;
+}
+
+static struct pernet_operations homing_net_ops = {
+	.init = homing_net_init,
+	.pre_exit = homing_net_pre_exit,
+	.exit = homing_net_exit,
+	.id = &homing_net_id,
+	.size = sizeof(struct homing_pernet),
+};
+
+int homing_pernet_register(homing_net_init_t init, homing_net_exit_t pre_exit,
+			   homing_net_exit_t exit)
+{
+	net_init = init;
+	net_pre_exit = pre_exit;
+	net_exit = exit;
+	return register_pernet_subsys(&homing_net_ops);
+}
+
+void homing_pernet_unregister(void)
+{
+	unregister_pernet_subsys(&homing_net_ops);
+}
+
+void *homing_pernet(const struct net *net)
+{
+	struct homing_pernet *p = net_generic(net, homing_net_id);
+
+	return p->state;
+}
+
+static bool is_v4(const u8 addr[16])
+{
+	return ipv6_addr_v4mapped((const struct in6_addr *)addr);
+}
+
+static __be32 v4(const u8 addr[16])
+{
+	return ((const struct in6_addr *)addr)->s6_addr32[3];
+}
+
+bool homing_addr_is_local(struct net *net, const u8 addr[16])
+{
+	if (is_v4(addr))
+		return inet_addr_type(net, v4(addr)) == RTN_LOCAL;
+	return ipv6_chk_addr(net, (const struct in6_addr *)addr, NULL, 0);
+}
+
+/* ---- netfilter hooks ---- */
+
+struct homing_hook {
+	struct nf_hook_ops ops;
+	struct net *net;
+};
+
+struct homing_hook *homing_hook_register(struct net *net, int ifindex,
+					 u32 point, bool ipv6,
+					 homing_hook_fn_t fn, void *priv,
+					 int *err)
+{
+	static const struct {
+		unsigned int hooknum;
+		int priority;
+	} where[] = {
+		[HOMING_PRE_ROUTING] = { NF_INET_PRE_ROUTING, NF_IP_PRI_FIRST },
+		[HOMING_LOCAL_IN] = { NF_INET_LOCAL_IN, NF_IP_PRI_LAST - 1 },
+		[HOMING_LOCAL_OUT] = { NF_INET_LOCAL_OUT, NF_IP_PRI_LAST },
+	};
+	struct net_device *dev = NULL;
+	struct homing_hook *h;
+
+	h = kzalloc(sizeof(*h), GFP_KERNEL);
+	if (!h) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	h->net = net;
+	h->ops.hook = fn;
+	h->ops.priv = priv;
+	if (point == HOMING_INGRESS) {
+		dev = dev_get_by_index(net, ifindex);
+		if (!dev) {
+			kfree(h);
+			*err = -ENODEV;
+			return NULL;
+		}
+		h->ops.pf = NFPROTO_NETDEV;
+		h->ops.hooknum = NF_NETDEV_INGRESS;
+		h->ops.priority = INT_MIN;
+		h->ops.dev = dev;
+	} else {
+		h->ops.pf = ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+		h->ops.hooknum = where[point].hooknum;
+		h->ops.priority = where[point].priority;
+	}
+	*err = nf_register_net_hook(net, &h->ops);
+	/* The notifier unregisters before the device goes: no reference kept. */
+	dev_put(dev);
+	if (*err) {
+		kfree(h);
+		return NULL;
+	}
+	return h;
+}
+
+void homing_hook_unregister(struct homing_hook *h)
+{
+	nf_unregister_net_hook(h->net, &h->ops);
+	kfree(h);
+}
+
+static homing_dev_gone_t dev_gone;
+
+static int homing_netdev_event(struct notifier_block *nb, unsigned long event,
+			       void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_UNREGISTER)
+		dev_gone(dev_net(dev), dev->ifindex);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block homing_netdev_nb = {
+	.notifier_call = homing_netdev_event,
+};
+
+int homing_notifier_register(homing_dev_gone_t gone)
+{
+	dev_gone = gone;
+	return register_netdevice_notifier(&homing_netdev_nb);
+}
+
+void homing_notifier_unregister(void)
+{
+	unregister_netdevice_notifier(&homing_netdev_nb);
+}
+
+int homing_dev_check(struct net *net, int ifindex, u8 *name)
+{
+	struct net_device *dev, *upper;
+	int err = 0;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, ifindex);
+	if (!dev) {
+		err = -ENODEV;
+		goto out;
+	}
+	upper = netdev_master_upper_dev_get_rcu(dev);
+	if (upper)
+		err = -EBUSY;
+	strscpy_pad((char *)name, upper ? upper->name : dev->name, IFNAMSIZ);
+out:
+	rcu_read_unlock();
+	return err;
+}
+
+int homing_dev_index(struct net *net, const u8 *name)
+{
+	struct net_device *dev;
+	int index = -ENODEV;
+
+	rcu_read_lock();
+	dev = dev_get_by_name_rcu(net, (const char *)name);
+	if (dev)
+		index = dev->ifindex;
+	rcu_read_unlock();
+	return index;
+}
+
+/* ---- packets ---- */
+
+bool homing_skb_view(struct sk_buff *skb, u32 want, struct homing_view *v)
+{
+	want = min(want, skb->len);
+	if (skb_headlen(skb) < want && !pskb_may_pull(skb, want))
+		return false;
+	v->data = skb->data;
+	v->headlen = skb_headlen(skb);
+	v->len = skb->len;
+	v->protocol = ntohs(skb->protocol);
+	v->pkt_type = skb->pkt_type;
+	v->gso = skb_is_gso(skb);
+	v->ifindex = skb->dev ? skb->dev->ifindex : 0;
+	return true;
+}
+
+bool homing_skb_tcp_csum_ok(struct sk_buff *skb, u32 l4off, bool ipv6)
+{
+	return !nf_checksum(skb, NF_INET_PRE_ROUTING, l4off, IPPROTO_TCP,
+			    ipv6 ? AF_INET6 : AF_INET);
+}
+
+bool homing_skb_copy(const struct sk_buff *skb, u32 off, u8 *to, u32 len)
+{
+	return !skb_copy_bits(skb, off, to, len);
+}
+
+const u8 *homing_skb_chunk(const struct sk_buff *skb, u32 off, u32 *len)
+{
+	u32 start = skb_headlen(skb);
+	int i;
+
+	*len = 0;
+	if (off < start) {
+		*len = start - off;
+		return skb->data + off;
+	}
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *f = &skb_shinfo(skb)->frags[i];
+		u32 size = skb_frag_size(f);
+
+		if (off < start + size) {
+			/* High memory and unreadable pages have no address. */
+			if (!skb_frags_readable(skb) || !skb_frag_address_safe(f))
+				return NULL;
+			*len = start + size - off;
+			return (u8 *)skb_frag_address(f) + (off - start);
+		}
+		start += size;
+	}
+	return NULL;	/* the rest, if any, is on the frag_list: copy it */
+}
+
+int homing_skb_trim(struct sk_buff *skb, u32 len)
+{
+	return pskb_trim_rcsum(skb, len);
+}
+
+void homing_skb_free(struct sk_buff *skb)
+{
+	kfree_skb_reason(skb, SKB_DROP_REASON_NETFILTER_DROP);
+}
+
+void homing_skb_consume(struct sk_buff *skb)
+{
+	consume_skb(skb);
+}
+
+u8 *homing_skb_writable(struct sk_buff *skb, u32 len)
+{
+	if (skb_ensure_writable(skb, len))
+		return NULL;
+	return skb->data;
+}
+
+void homing_tcp_replace(struct sk_buff *skb, u32 l4off, u32 off, const u8 *to,
+			u32 n)
+{
+	u8 *tcp = skb->data + l4off;
+	struct tcphdr *th = (struct tcphdr *)tcp;
+	u32 first = off & ~1u, last = (off + n + 1) & ~1u, i;
+
+	/* Options may lie at odd offsets; the checksum is over even words. */
+	for (i = first; i < last; i += 2) {
+		__be16 from, now;
+
+		memcpy(&from, tcp + i, 2);
+		if (i >= off && i < off + n)
+			tcp[i] = to[i - off];
+		if (i + 1 >= off && i + 1 < off + n)
+			tcp[i + 1] = to[i + 1 - off];
+		memcpy(&now, tcp + i, 2);
+		if (from != now)
+			inet_proto_csum_replace2(&th->check, skb, from, now, false);
+	}
+}
+
+u32 homing_skb_truesize(const struct sk_buff *skb)
+{
+	return skb->truesize;
+}
+
+u32 homing_skb_sock_mss(const struct sk_buff *skb)
+{
+	const struct sock *sk = skb->sk;
+
+	if (!sk || !sk_fullsock(sk) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	return tcp_sk(sk)->mss_cache;
+}
+
+/*
+ * TCP keeps the payload pages in its retransmit queue: they are never written.
+ * The bytes before the insert are pulled into a private linear part, which is
+ * then moved down by @n.
+ */
+int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
+		      const u8 *bytes, u32 n, bool ipv6)
+{
+	u32 head = l4off + hlen + at, mss, payload;
+	const struct sock *sk = skb->sk;
+	struct tcphdr *th;
+	u32 room = 0;
+
+	if (!sk || !sk_fullsock(sk) || skb->ip_summed != CHECKSUM_PARTIAL)
+		return -EOPNOTSUPP;
+	if (skb->len < head || skb->len + n > (ipv6 ? IPV6_MAXPLEN : 0xffff))
+		return -EMSGSIZE;
+	mss = tcp_sk(sk)->mss_cache;
+	if (hlen > tcp_sk(sk)->tcp_header_len)
+		mss -= min(mss - 1, hlen - tcp_sk(sk)->tcp_header_len);
+
+	if (skb_headroom(skb) < LL_MAX_HEADER + n)
+		room = ALIGN(LL_MAX_HEADER + n - skb_headroom(skb), NET_SKB_PAD);
+	if ((skb_cloned(skb) || room) &&
+	    pskb_expand_head(skb, room, 0, GFP_ATOMIC))
+		return -ENOMEM;
+	if (skb_headlen(skb) < head && !__pskb_pull_tail(skb, head - skb_headlen(skb)))
+		return -ENOMEM;
+
+	skb_push(skb, n);
+	memmove(skb->data, skb->data + n, head);
+	memcpy(skb->data + head, bytes, n);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, l4off);
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+
+	th = tcp_hdr(skb);
+	payload = skb->len - l4off - hlen;
+	if (ipv6) {
+		struct ipv6hdr *ip6 = ipv6_hdr(skb);
+
+		ip6->payload_len = htons(skb->len - sizeof(*ip6));
+		th->check = ~tcp_v6_check(skb->len - l4off, &ip6->saddr,
+					  &ip6->daddr, 0);
+	} else {
+		struct iphdr *ip = ip_hdr(skb);
+
+		ip->tot_len = htons(skb->len);
+		ip_send_check(ip);
+		th->check = ~tcp_v4_check(skb->len - l4off, ip->saddr,
+					  ip->daddr, 0);
+	}
+	if (!skb_is_gso(skb) && payload > mss) {
+		skb_shinfo(skb)->gso_size = mss;
+		skb_shinfo(skb)->gso_type = ipv6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
+	}
+	if (skb_is_gso(skb))
+		skb_shinfo(skb)->gso_segs =
+			DIV_ROUND_UP(payload, skb_shinfo(skb)->gso_size);
+	return 0;
+}
+
+int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, bool ipv6)
+{
+	struct net_device *dev = to->dev;
+	struct sk_buff *skb;
+
+	skb = alloc_skb(LL_RESERVED_SPACE(dev) + len, GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb)
+		return -ENOMEM;
+	skb_reserve(skb, LL_RESERVED_SPACE(dev));
+	skb_reset_network_header(skb);
+	skb_put_data(skb, bytes, len);
+	skb->protocol = htons(ipv6 ? ETH_P_IPV6 : ETH_P_IP);
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->priority = TC_PRIO_CONTROL;
+	skb->dev = dev;
+	if (skb_vlan_tag_present(to))
+		__vlan_hwaccel_put_tag(skb, to->vlan_proto, skb_vlan_tag_get(to));
+	if (dev->type == ARPHRD_ETHER && skb_mac_header_was_set(to)) {
+		const struct ethhdr *eth = eth_hdr(to);
+
+		/* Back to whoever handed it to us; the source is this device. */
+		if (dev_hard_header(skb, dev, ntohs(skb->protocol), eth->h_source,
+				    eth->h_dest, len) < 0) {
+			kfree_skb(skb);
+			return -EINVAL;
+		}
+	}
+	return net_xmit_eval(dev_queue_xmit(skb));
+}
+
+void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
+		     bool later)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, ifindex);
+	if (!dev || !(dev->flags & IFF_UP)) {
+		kfree_skb(skb);
+		goto out;
+	}
+	skb->dev = dev;
+	skb->pkt_type = PACKET_HOST;
+	skb_reset_network_header(skb);
+	if (!skb_mac_header_was_set(skb))
+		skb_reset_mac_header(skb);
+	if (later)
+		netif_rx(skb);
+	else
+		netif_receive_skb(skb);
+out:
+	rcu_read_unlock();
+}
+
+/* ---- TCP ---- */
+
+static struct sock *lookup(struct net *net, const struct homing_tuple *t, u32 dif)
+{
+	if (is_v4(t->client))
+		return __inet_lookup_established(net, v4(t->client),
+						 htons(t->client_port), v4(t->vip),
+						 t->vip_port, dif, 0);
+	return __inet6_lookup_established(net, (const struct in6_addr *)t->client,
+					  htons(t->client_port),
+					  (const struct in6_addr *)t->vip,
+					  t->vip_port, dif, 0);
+}
+
+u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif)
+{
+	struct sock *sk = lookup(net, t, dif);
+	u32 kind;
+
+	if (!sk)
+		return HOMING_SOCK_NONE;
+	if (sk->sk_state == TCP_TIME_WAIT)
+		kind = HOMING_SOCK_TIMEWAIT;
+	else if (sk->sk_state == TCP_NEW_SYN_RECV)
+		kind = HOMING_SOCK_REQUEST;
+	else
+		kind = HOMING_SOCK_FULL;
+	sock_gen_put(sk);
+	return kind;
+}
+
+/* The condition of tcp_timewait_state_process() for a new connection. */
+bool homing_timewait_may_reuse(struct net *net, const struct homing_tuple *t,
+			       u32 dif, u32 seq, bool has_ts, u32 tsval,
+			       bool forget)
+{
+	struct sock *sk = lookup(net, t, dif);
+	struct tcp_timewait_sock *tcptw;
+	bool ok;
+
+	if (!sk)
+		return true;
+	if (sk->sk_state != TCP_TIME_WAIT) {
+		sock_gen_put(sk);
+		return false;
+	}
+	tcptw = tcp_twsk(sk);
+	ok = after(seq, READ_ONCE(tcptw->tw_rcv_nxt)) ||
+	     (has_ts && READ_ONCE(tcptw->tw_ts_recent_stamp) &&
+	      (s32)(READ_ONCE(tcptw->tw_ts_recent) - tsval) < 0);
+	if (ok && forget)
+		inet_twsk_deschedule_put(inet_twsk(sk));
+	else
+		sock_gen_put(sk);
+	return ok;
+}
+
+static struct sock *listener(struct net *net, const u8 saddr[16], u16 sport,
+			     const u8 daddr[16], u16 dport, u32 dif, int sdif)
+{
+	/* No skb: the cBPF of a reuseport group expects data at TCP. */
+	if (is_v4(daddr))
+		return __inet_lookup_listener(net, NULL, 0, v4(saddr), htons(sport),
+					      v4(daddr), dport, dif, sdif);
+	return inet6_lookup_listener(net, NULL, 0, (const struct in6_addr *)saddr,
+				     htons(sport), (const struct in6_addr *)daddr,
+				     dport, dif, sdif);
+}
+
+void homing_tcp_listener(struct net *net, const u8 addr[16], u16 port, u32 dif,
+			 struct homing_listener *out)
+{
+	struct sock *sk;
+
+	memset(out, 0, sizeof(*out));
+	rcu_read_lock();
+	sk = listener(net, addr, 0, addr, port, dif, 0);
+	if (sk) {
+		out->present = true;
+		out->backlog = READ_ONCE(sk->sk_ack_backlog);
+		out->backlog_max = READ_ONCE(sk->sk_max_ack_backlog);
+	}
+	rcu_read_unlock();
+}
+
+u32 homing_tcp_syncookies(const struct net *net)
+{
+	return READ_ONCE(net->ipv4.sysctl_tcp_syncookies);
+}
+
+static struct request_sock *request_alloc(struct sock *sk, bool ipv6)
+{
+	const struct request_sock_ops *ops;
+	struct inet_request_sock *ireq;
+	struct request_sock *req;
+	bool mptcp = false;
+
+	/* The request follows the packet's family, not the listener's. */
+	ops = ipv6 ? sk->sk_prot->rsk_prot : tcp_prot.rsk_prot;
+#if IS_ENABLED(CONFIG_MPTCP)
+	/* The kernel may pick another socket of the group, MPTCP or not. */
+	mptcp = sk_is_mptcp(sk) || sk->sk_reuseport;
+	if (mptcp) {
+		req = mptcp_subflow_reqsk_alloc(ops, sk, false);
+		if (!req)
+			return NULL;
+		/* Stale bytes here would be freed by the destructor. */
+		memset((u8 *)req + sizeof(struct tcp_request_sock), 0,
+		       req->rsk_ops->obj_size - sizeof(struct tcp_request_sock));
+		return req;
+	}
+#endif
+	/* As inet_reqsk_alloc(), which is not exported. */
+	req = kmem_cache_alloc(ops->slab, GFP_ATOMIC | __GFP_NOWARN);
+	if (!req)
+		return NULL;
+	req->rsk_listener = NULL;
+	req->rsk_ops = ops;
+	req_to_sk(req)->sk_prot = sk->sk_prot;
+	sk_node_init(&req_to_sk(req)->sk_node);
+	sk_tx_queue_clear(req_to_sk(req));
+	req->saved_syn = NULL;
+	req->syncookie = 0;
+	req->num_timeout = 0;
+	req->num_retrans = 0;
+	req->sk = NULL;
+	refcount_set(&req->rsk_refcnt, 0);
+	ireq = inet_rsk(req);
+	ireq->ireq_opt = NULL;
+#if IS_ENABLED(CONFIG_IPV6)
+	ireq->pktopts = NULL;
+#endif
+	atomic64_set(&ireq->ir_cookie, 0);
+	ireq->ireq_state = TCP_NEW_SYN_RECV;
+	write_pnet(&ireq->ireq_net, sock_net(sk));
+	ireq->ireq_family = sk->sk_family;
+	return req;
+}
+
+/* Called in LOCAL_IN: from here to tcp_v4_rcv() the path is synchronous. */
+int homing_tcp_spawn(struct net *net, struct sk_buff *skb,
+		     const struct homing_tuple *t, const struct homing_spawn *a)
+{
+	bool ipv6 = !is_v4(t->vip);
+	struct inet_request_sock *ireq;
+	struct tcp_request_sock *treq;
+	struct request_sock *req;
+	struct sock *sk;
+
+	/* The checks of bpf_sk_assign_tcp_reqsk(). */
+	if (!READ_ONCE(net->ipv4.sysctl_tcp_syncookies))
+		return -EOPNOTSUPP;
+	if (a->mss < (ipv6 ? IPV6_MIN_MTU - 60 : 536))
+		return -EINVAL;
+	if (a->wscale_ok && (!READ_ONCE(net->ipv4.sysctl_tcp_window_scaling) ||
+			     a->snd_wscale > TCP_MAX_WSCALE ||
+			     a->rcv_wscale > TCP_MAX_WSCALE))
+		return -EINVAL;
+	if (a->sack_ok && !READ_ONCE(net->ipv4.sysctl_tcp_sack))
+		return -EINVAL;
+	if (a->tstamp_ok && !READ_ONCE(net->ipv4.sysctl_tcp_timestamps))
+		return -EINVAL;
+
+	sk = listener(net, t->client, t->client_port, t->vip, t->vip_port,
+		      ipv6 ? inet6_iif(skb) : inet_iif(skb),
+		      ipv6 ? inet6_sdif(skb) : inet_sdif(skb));
+	if (!sk)
+		return -ENOENT;
+	if (sk->sk_type != SOCK_STREAM || sk->sk_state != TCP_LISTEN)
+		return -EINVAL;
+	req = request_alloc(sk, ipv6);
+	if (!req)
+		return -ENOMEM;
+	ireq = inet_rsk(req);
+	treq = tcp_rsk(req);
+	req->rsk_listener = sk;
+	req->syncookie = 1;
+	req->mss = a->mss;
+	req->ts_recent = a->ts_recent;
+	ireq->snd_wscale = a->snd_wscale;
+	ireq->rcv_wscale = a->rcv_wscale;
+	ireq->tstamp_ok = a->tstamp_ok;
+	ireq->sack_ok = a->sack_ok;
+	ireq->wscale_ok = a->wscale_ok;
+	ireq->ecn_ok = a->ecn_ok;
+	treq->req_usec_ts = false;
+	/*
+	 * A delta of INT_MAX / 1000 ms or more makes tcp_rtt_tsopt_us() take
+	 * no sample: the echoed time says nothing about this path's RTT. The
+	 * jump forward is legal (RFC 7323, 5.2).
+	 */
+	treq->ts_off = a->tstamp_ok ?
+		a->tsecr - tcp_ns_to_ts(false, tcp_clock_ns()) + 2147484 : 0;
+
+	skb_orphan(skb);
+	skb->sk = req_to_sk(req);
+	skb->destructor = sock_pfree;
+	return 0;
+}
+
+int homing_tcp_reset(struct net *net, const struct homing_tuple *t)
+{
+	struct sock *sk = lookup(net, t, 0);
+	int err = 0;
+
+	if (!sk)
+		return -ENOENT;
+	if (sk_fullsock(sk))
+		err = tcp_abort(sk, ECONNRESET);
+	sock_gen_put(sk);
+	return err;
+}
+
+/* ---- hash table ---- */
+
+static siphash_key_t table_key __read_mostly;
+
+static u32 table_hash(const void *data, u32 len, u32 seed)
+{
+	/* Clients choose their ports: a keyed hash, not jhash. */
+	return siphash(data, len, &table_key) ^ seed;
+}
+
+#define OBJ_KEY 8	/* right behind the rhash_head */
+
+static const struct rhashtable_params params16 = {
+	.key_len = 16, .key_offset = OBJ_KEY, .hashfn = table_hash,
+	.automatic_shrinking = true,
+};
+static const struct rhashtable_params params36 = {
+	.key_len = 36, .key_offset = OBJ_KEY, .hashfn = table_hash,
+	.automatic_shrinking = true,
+};
+
+struct homing_table {
+	struct rhashtable ht;
+	u32 key_len;
+	u32 max;
+};
+
+struct homing_table *homing_table_new(u32 key_len, u32 max, int *err)
+{
+	struct homing_table *t = kzalloc(sizeof(*t), GFP_KERNEL);
+
+	BUILD_BUG_ON(sizeof(struct rhash_head) != OBJ_KEY);
+	get_random_once(&table_key, sizeof(table_key));
+	*err = -ENOMEM;
+	if (!t)
+		return NULL;
+	t->key_len = key_len;
+	t->max = max;
+	*err = rhashtable_init(&t->ht, key_len == 16 ? &params16 : &params36);
+	if (*err) {
+		kfree(t);
+		return NULL;
+	}
+	return t;
+}
+
+struct table_free {
+	void (*fn)(void *obj);
+};
+
+static void table_free_one(void *obj, void *arg)
+{
+	struct table_free *f = arg;
+
+	f->fn(obj);
+}
+
+void homing_table_destroy(struct homing_table *t, void (*fn)(void *obj))
+{
+	struct table_free f = { .fn = fn };
+
+	rhashtable_free_and_destroy(&t->ht, table_free_one, &f);
+	kfree(t);
+}
+
+void *homing_table_get(struct homing_table *t, const void *key)
+{
+	return t->key_len == 16 ? rhashtable_lookup(&t->ht, key, params16) :
+				  rhashtable_lookup(&t->ht, key, params36);
+}
+
+void *homing_table_insert(struct homing_table *t, void *obj)
+{
+	if (atomic_read(&t->ht.nelems) >= t->max)
+		return ERR_PTR(-ENOSPC);
+	return t->key_len == 16 ?
+		rhashtable_lookup_get_insert_fast(&t->ht, obj, params16) :
+		rhashtable_lookup_get_insert_fast(&t->ht, obj, params36);
+}
+
+bool homing_table_remove(struct homing_table *t, void *obj)
+{
+	return !(t->key_len == 16 ?
+		 rhashtable_remove_fast(&t->ht, obj, params16) :
+		 rhashtable_remove_fast(&t->ht, obj, params36));
+}
+
+u32 homing_table_len(const struct homing_table *t)
+{
+	return atomic_read(&t->ht.nelems);
+}
+
+struct homing_walk {
+	struct rhashtable_iter iter;
+};
+
+struct homing_walk *homing_walk_new(struct homing_table *t)
+{
+	struct homing_walk *w = kzalloc(sizeof(*w), GFP_KERNEL);
+
+	if (w)
+		rhashtable_walk_enter(&t->ht, &w->iter);
+	return w;
+}
+
+void homing_walk_start(struct homing_walk *w)
+{
+	rhashtable_walk_start(&w->iter);
+}
+
+void *homing_walk_next(struct homing_walk *w)
+{
+	void *obj;
+
+	/* -EAGAIN: the table was resized; the walk goes on, may repeat. */
+	do {
+		obj = rhashtable_walk_next(&w->iter);
+	} while (obj == ERR_PTR(-EAGAIN));
+	return IS_ERR(obj) ? NULL : obj;
+}
+
+void homing_walk_stop(struct homing_walk *w)
+{
+	rhashtable_walk_stop(&w->iter);
+}
+
+void homing_walk_free(struct homing_walk *w)
+{
+	rhashtable_walk_exit(&w->iter);
+	kfree(w);
+}
+
+/* ---- RCU ---- */
+
+void *homing_rcu_read(void *const *slot)
+{
+	return rcu_dereference_check(*(void __rcu *const *)slot, true);
+}
+
+void homing_rcu_assign(void **slot, void *p)
+{
+	rcu_assign_pointer(*(void __rcu **)slot, p);
+}
+
+/* ---- delayed work ---- */
+
+struct homing_work {
+	struct delayed_work work;
+	homing_work_fn_t fn;
+	void *priv;
+	bool dying;
+};
+
+static void homing_work_run(struct work_struct *work)
+{
+	struct homing_work *w = container_of(work, struct homing_work, work.work);
+
+	w->fn(w->priv);
+}
+
+struct homing_work *homing_work_new(homing_work_fn_t fn, void *priv)
+{
+	struct homing_work *w = kzalloc(sizeof(*w), GFP_KERNEL);
+
+	if (!w)
+		return NULL;
+	w->fn = fn;
+	w->priv = priv;
+	INIT_DELAYED_WORK(&w->work, homing_work_run);
+	return w;
+}
+
+void homing_work_queue(struct homing_work *w, u32 delay_ms)
+{
+	if (!READ_ONCE(w->dying))
+		mod_delayed_work(system_percpu_wq, &w->work,
+				 msecs_to_jiffies(delay_ms));
+}
+
+void homing_work_free(struct homing_work *w)
+{
+	/* The flag first, so that a running work does not re-arm itself. */
+	WRITE_ONCE(w->dying, true);
+	disable_delayed_work_sync(&w->work);
+	kfree(w);
+}
+
+/* ---- counters ---- */
+
+struct homing_counters {
+	u64 __percpu *v;
+};
+
+struct homing_counters *homing_counters_new(u32 n)
+{
+	struct homing_counters *c = kzalloc(sizeof(*c), GFP_KERNEL);
+
+	if (!c)
+		return NULL;
+	c->v = __alloc_percpu(n * sizeof(u64), sizeof(u64));
+	if (!c->v) {
+		kfree(c);
+		return NULL;
+	}
+	return c;
+}
+
+void homing_counters_add(struct homing_counters *c, u32 index, u64 by)
+{
+	this_cpu_add(c->v[index], by);
+}
+
+u64 homing_counters_sum(const struct homing_counters *c, u32 index)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(c->v, cpu)[index]);
+	return sum;
+}
+
+void homing_counters_free(struct homing_counters *c)
+{
+	free_percpu(c->v);
+	kfree(c);
+}
+
+/* ---- crypto ---- */
+
+struct homing_keys {
+	siphash_key_t prf[HOMING_PRF_MAX];
+	struct aes_key sid;
+	struct aes_cmac_key mac;
+};
+
+struct homing_keys *homing_keys_new(const u8 master[32])
+{
+	static const char label[] = "homing subkey ";
+	struct homing_keys *k = kzalloc(sizeof(*k), GFP_KERNEL);
+	u8 out[SHA256_DIGEST_SIZE], in[sizeof(label)];
+	int i;
+
+	if (!k)
+		return NULL;
+	memcpy(in, label, sizeof(in));
+	/* One independent key for each use: HMAC-SHA256(master, label, number). */
+	for (i = 0; i < HOMING_PRF_MAX + 2; i++) {
+		in[sizeof(in) - 1] = i;
+		hmac_sha256_usingrawkey(master, 32, in, sizeof(in), out);
+		if (i < HOMING_PRF_MAX)
+			memcpy(&k->prf[i], out, sizeof(k->prf[i]));
+		else if (i == HOMING_PRF_MAX)
+			aes_preparekey(&k->sid, out, AES_KEYSIZE_128);
+		else
+			aes_cmac_preparekey(&k->mac, out, AES_KEYSIZE_128);
+	}
+	memzero_explicit(out, sizeof(out));
+	return k;
+}
+
+void homing_keys_free(struct homing_keys *k)
+{
+	kfree_sensitive(k);
+}
+
+u64 homing_prf(const struct homing_keys *k, u32 which, const u8 *data, u32 len)
+{
+	return siphash(data, len, &k->prf[which]);
+}
+
+void homing_sid_encrypt(const struct homing_keys *k, u8 block[16])
+{
+	aes_encrypt(&k->sid, block, block);
+}
+
+void homing_sid_decrypt(const struct homing_keys *k, u8 block[16])
+{
+	aes_decrypt(&k->sid, block, block);
+}
+
+void homing_mac(const struct homing_keys *k, const u8 *data, u32 len, u8 out[16])
+{
+	struct aes_cmac_ctx ctx;
+
+	aes_cmac_init(&ctx, &k->mac);
+	aes_cmac_update(&ctx, data, len);
+	aes_cmac_final(&ctx, out);
+}
+
+/* ---- UDP tunnel ---- */
+
+struct homing_route {
+	struct dst_cache cache;
+};
+
+struct homing_tunnel {
+	struct net *net;
+	struct socket *sock4, *sock6;
+	homing_tunnel_rcv_t rcv;
+	void *priv;
+};
+
+static int homing_tunnel_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct homing_tunnel *t = rcu_dereference_sk_user_data(sk);
+	struct in6_addr src;
+	u16 port;
+
+	if (!t || !pskb_may_pull(skb, sizeof(struct udphdr))) {
+		kfree_skb(skb);
+		return 0;
+	}
+	if (skb->protocol == htons(ETH_P_IPV6))
+		src = ipv6_hdr(skb)->saddr;
+	else
+		ipv6_addr_set_v4mapped(ip_hdr(skb)->saddr, &src);
+	port = ntohs(udp_hdr(skb)->source);
+	__skb_pull(skb, sizeof(struct udphdr));
+	t->rcv(t->priv, skb, src.s6_addr, port);
+	return 0;
+}
+
+static int tunnel_sock(struct homing_tunnel *t, u16 port, bool ipv6,
+		       struct socket **sock)
+{
+	struct udp_port_cfg cfg = {
+		.family = ipv6 ? AF_INET6 : AF_INET,
+		.local_udp_port = htons(port),
+		.use_udp_checksums = 1,
+		.use_udp6_tx_checksums = 1,
+		.use_udp6_rx_checksums = 1,
+		.ipv6_v6only = 1,
+	};
+	struct udp_tunnel_sock_cfg up = {
+		.sk_user_data = t,
+		.encap_type = 1,
+		.encap_rcv = homing_tunnel_rcv,
+	};
+	int err = udp_sock_create(t->net, &cfg, sock);
+
+	if (err)
+		return err;
+	(*sock)->sk->sk_allocation = GFP_ATOMIC;
+	setup_udp_tunnel_sock(t->net, (*sock)->sk, &up);
+	return 0;
+}
+
+struct homing_tunnel *homing_tunnel_new(struct net *net, u16 port,
+					homing_tunnel_rcv_t rcv, void *priv,
+					int *err)
+{
+	struct homing_tunnel *t = kzalloc(sizeof(*t), GFP_KERNEL);
+
+	*err = -ENOMEM;
+	if (!t)
+		return NULL;
+	t->net = net;
+	t->rcv = rcv;
+	t->priv = priv;
+	*err = tunnel_sock(t, port, false, &t->sock4);
+	if (!*err && IS_ENABLED(CONFIG_IPV6)) {
+		*err = tunnel_sock(t, port, true, &t->sock6);
+		/* A host booted with ipv6.disable=1 has farm traffic by IPv4. */
+		if (*err == -EAFNOSUPPORT)
+			*err = 0;
+		if (*err)
+			udp_tunnel_sock_release(t->sock4->sk);
+	}
+	if (*err) {
+		kfree(t);
+		return NULL;
+	}
+	return t;
+}
+
+void homing_tunnel_free(struct homing_tunnel *t)
+{
+	if (t->sock6)
+		udp_tunnel_sock_release(t->sock6->sk);
+	udp_tunnel_sock_release(t->sock4->sk);
+	/* udp_tunnel_sock_release() waits for readers of the sockets. */
+	kfree(t);
+}
+
+struct homing_route *homing_route_new(void)
+{
+	struct homing_route *r = kzalloc(sizeof(*r), GFP_KERNEL);
+
+	if (r && dst_cache_init(&r->cache, GFP_KERNEL)) {
+		kfree(r);
+		r = NULL;
+	}
+	return r;
+}
+
+void homing_route_free(struct homing_route *r)
+{
+	dst_cache_destroy(&r->cache);
+	kfree(r);
+}
+
+/* The header and payload are in place; adds UDP and IP and sends. */
+static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
+		      struct sk_buff *skb, const u8 src[16], const u8 dst[16],
+		      u16 sport, u16 dport, u32 extra, const u8 *hdr, bool data)
+{
+	struct ip_tunnel_key key = {};
+	struct dst_entry *d;
+	bool v6 = !is_v4(dst);
+	int err = -ENOMEM;
+	struct in6_addr s6;
+	__be32 s4 = 0;
+	u32 room;
+
+	/* The cache is per CPU and used with bottom halves off. */
+	local_bh_disable();
+	if (v6) {
+		if (!t->sock6) {
+			err = -EAFNOSUPPORT;
+			goto drop;
+		}
+		key.u.ipv6.dst = *(const struct in6_addr *)dst;
+		key.u.ipv6.src = *(const struct in6_addr *)src;
+		d = udp_tunnel6_dst_lookup(skb, skb->dev, t->net, t->sock6->sk, 0,
+					   &s6, &key, htons(sport), htons(dport), 0,
+					   &r->cache);
+	} else {
+		struct rtable *rt;
+
+		key.u.ipv4.dst = v4(dst);
+		key.u.ipv4.src = v4(src);
+		rt = udp_tunnel_dst_lookup(skb, skb->dev, t->net, 0, &s4, &key,
+					   htons(sport), htons(dport), 0, &r->cache);
+		d = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+	}
+	if (IS_ERR(d)) {
+		err = PTR_ERR(d);
+		goto drop;
+	}
+	room = LL_RESERVED_SPACE(d->dev) + d->header_len + extra +
+	       sizeof(struct udphdr) +
+	       (v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	err = skb_cow_head(skb, room);
+	if (err)
+		goto put;
+	if (data) {
+		__be16 inner = skb->protocol;
+		u32 mtu = dst_mtu(d) - extra - sizeof(struct udphdr) -
+			  (v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+
+		err = -EMSGSIZE;
+		if (skb_is_gso(skb) ? !skb_gso_validate_network_len(skb, mtu) :
+				      skb->len > mtu)
+			goto put;
+		err = udp_tunnel_handle_offloads(skb, v6);
+		if (err)
+			goto put;
+		skb_set_inner_protocol(skb, inner);
+		memcpy(__skb_push(skb, extra), hdr, extra);
+	}
+	skb_clear_tstamp(skb);
+	/* NULL: the helper would count on a device that is not a tunnel. */
+	skb->dev = NULL;
+	if (v6)
+		udp_tunnel6_xmit_skb(d, t->sock6->sk, skb, d->dev, &s6,
+				     &key.u.ipv6.dst, 0, 64, 0, htons(sport),
+				     htons(dport), false, 0);
+	else
+		udp_tunnel_xmit_skb(dst_rtable(d), t->sock4->sk, skb, s4,
+				    key.u.ipv4.dst, 0, 64, htons(IP_DF),
+				    htons(sport), htons(dport), false, data, 0);
+	local_bh_enable();
+	return 0;
+put:
+	dst_release(d);
+drop:
+	local_bh_enable();
+	kfree_skb(skb);
+	return err;
+}
+
+int homing_tunnel_xmit(struct homing_tunnel *t, struct homing_route *r,
+		       struct sk_buff *skb, u32 l4off, const u8 *hdr, u32 hlen,
+		       const u8 src[16], const u8 dst[16], u16 sport, u16 dport)
+{
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb_reset_mac_header(skb);
+	skb_reset_mac_len(skb);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, l4off);
+	skb->mark = 0;
+	return tunnel_out(t, r, skb, src, dst, sport, dport, hlen, hdr, true);
+}
+
+int homing_tunnel_send(struct homing_tunnel *t, struct homing_route *r,
+		       const u8 *bytes, u32 len, const u8 src[16],
+		       const u8 dst[16], u16 port)
+{
+	struct sk_buff *skb = alloc_skb(MAX_HEADER + 128 + len,
+					GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return -ENOMEM;
+	skb_reserve(skb, MAX_HEADER + 128);
+	skb_put_data(skb, bytes, len);
+	/* No inner packet: what iptunnel_xmit() measures is all of it. */
+	skb_reset_inner_headers(skb);
+	return tunnel_out(t, r, skb, src, dst, port, port, 0, NULL, false);
+}
+
+int homing_tunnel_pull(struct homing_tunnel *t, struct sk_buff *skb, u32 hlen,
+		       bool ipv6)
+{
+	int err = __iptunnel_pull_header(skb, hlen,
+					 htons(ipv6 ? ETH_P_IPV6 : ETH_P_IP),
+					 false, false);
+
+	if (err)
+		return err;
+	skb_reset_mac_header(skb);
+	skb_reset_mac_len(skb);
+	skb_reset_network_header(skb);
+	skb_dst_drop(skb);
+	return 0;
+}
+
+/* ---- load ---- */
+
+void homing_cpu_times(u64 *busy_ns, u64 *total_ns)
+{
+	u64 busy = 0, idle = 0;
+	int cpu, i;
+
+	for_each_online_cpu(cpu) {
+		struct kernel_cpustat s;
+
+		kcpustat_cpu_fetch(&s, cpu);
+		for (i = CPUTIME_USER; i <= CPUTIME_STEAL; i++) {
+			if (i == CPUTIME_IDLE || i == CPUTIME_IOWAIT)
+				idle += s.cpustat[i];
+			else
+				busy += s.cpustat[i];
+		}
+	}
+	*busy_ns = busy;
+	*total_ns = busy + idle;
+}
+
+/* ---- module ---- */
+
+bool homing_module_get(void)
+{
+	return try_module_get(THIS_MODULE);
+}
+
+void homing_module_put(void)
+{
+	module_put(THIS_MODULE);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What Rust cannot name: macros, static inlines and structures that the
+ * kernel's own Rust bindings do not carry. One call per packet and purpose.
+ *
+ * bindgen turns this file into the private module `kapi::ffi`; kernel types
+ * stay the ones of the `bindings` crate. Every function says in which context
+ * it may be called: "any" = softirq or process; "process" = may sleep.
+ */
+#ifndef _HOMING_SHIM_H
+#define _HOMING_SHIM_H
+
+#include <linux/types.h>
+
+struct net;
+struct net_device;
+struct sk_buff;
+struct nf_hook_state;
+struct homing_hook;
+struct homing_table;
+struct homing_walk;
+struct homing_work;
+struct homing_counters;
+struct homing_keys;
+struct homing_tunnel;
+struct homing_lock;
+struct homing_route;
+
+/* ---- time (any) ---- */
+u64 homing_real_seconds(void);
+u64 homing_real_ms(void);
+u64 homing_boot_ms(void);
+u64 homing_random_u64(void);
+
+/* ---- memory (any) ---- */
+void *homing_alloc(size_t size, bool atomic);
+void homing_free(void *p);
+void homing_free_rcu(void *rcu_head, void *p);
+void homing_free_rcu_barrier(void);
+
+/* ---- bottom-half spin lock (any) ---- */
+#define HOMING_LOCK_SIZE 64
+void homing_lock_init(void *lock);
+void homing_lock_bh(void *lock);
+void homing_unlock_bh(void *lock);
+
+/* ---- per network namespace state (process) ---- */
+typedef int (*homing_net_init_t)(struct net *net, void **state);
+typedef void (*homing_net_exit_t)(void *state);
+int homing_pernet_register(homing_net_init_t init, homing_net_exit_t pre_exit,
+			   homing_net_exit_t exit);
+void homing_pernet_unregister(void);
+void *homing_pernet(const struct net *net);		/* any */
+bool homing_addr_is_local(struct net *net, const u8 addr[16]);	/* any */
+
+/* ---- netfilter hooks (process) ---- */
+enum homing_point {
+	HOMING_INGRESS = 0,
+	HOMING_PRE_ROUTING,
+	HOMING_LOCAL_IN,
+	HOMING_LOCAL_OUT,
+};
+typedef unsigned int (*homing_hook_fn_t)(void *priv, struct sk_buff *skb,
+					 const struct nf_hook_state *state);
+struct homing_hook *homing_hook_register(struct net *net, int ifindex,
+					 u32 point, bool ipv6,
+					 homing_hook_fn_t fn, void *priv,
+					 int *err);
+void homing_hook_unregister(struct homing_hook *hook);
+typedef void (*homing_dev_gone_t)(struct net *net, int ifindex);
+int homing_notifier_register(homing_dev_gone_t gone);
+void homing_notifier_unregister(void);
+/* Fills @name (IFNAMSIZ bytes); -ENODEV, or -EBUSY with the upper's name. */
+int homing_dev_check(struct net *net, int ifindex, u8 *name);
+int homing_dev_index(struct net *net, const u8 *name);
+
+/* ---- packets (any; the caller owns @skb) ---- */
+struct homing_view {
+	const u8 *data;		/* network header */
+	u32 headlen;		/* bytes readable at data */
+	u32 len;		/* bytes in all */
+	u16 protocol;		/* EtherType, host order */
+	u8 pkt_type;
+	u8 gso;
+	u32 ifindex;
+};
+bool homing_skb_view(struct sk_buff *skb, u32 want, struct homing_view *v);
+bool homing_skb_tcp_csum_ok(struct sk_buff *skb, u32 l4off, bool ipv6);
+bool homing_skb_copy(const struct sk_buff *skb, u32 off, u8 *to, u32 len);
+/* Contiguous run of bytes at @off: linear part or one fragment. */
+const u8 *homing_skb_chunk(const struct sk_buff *skb, u32 off, u32 *len);
+int homing_skb_trim(struct sk_buff *skb, u32 len);
+void homing_skb_free(struct sk_buff *skb);
+void homing_skb_consume(struct sk_buff *skb);
+/* Makes the first @len bytes linear and writable; NULL when memory fails. */
+u8 *homing_skb_writable(struct sk_buff *skb, u32 len);
+/* Changes @n bytes (even) of the TCP header at @off, TCP checksum included. */
+void homing_tcp_replace(struct sk_buff *skb, u32 l4off, u32 off,
+			const u8 *to, u32 n);
+u32 homing_skb_truesize(const struct sk_buff *skb);
+/* Grows the packet by @n bytes at payload offset @at and makes TCP right. */
+int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
+		      const u8 *bytes, u32 n, bool ipv6);
+/* A new packet @bytes (from the network header) back where @to came from. */
+int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, bool ipv6);
+/* Gives a packet to the stack as if @ifindex had received it; consumes it. */
+void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
+		     bool later);
+
+/* ---- TCP ---- */
+struct homing_tuple {		/* as wire::addr::Tuple: ports in host order */
+	u8 client[16];
+	u8 vip[16];
+	u16 client_port;
+	u16 vip_port;
+};
+enum homing_sock {
+	HOMING_SOCK_NONE = 0,
+	HOMING_SOCK_FULL,
+	HOMING_SOCK_REQUEST,
+	HOMING_SOCK_TIMEWAIT,
+};
+u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif);
+/* The kernel's rule for a port in TIME_WAIT; forgets the old one when asked. */
+bool homing_timewait_may_reuse(struct net *net, const struct homing_tuple *t,
+			       u32 dif, u32 seq, bool has_ts, u32 tsval,
+			       bool forget);
+struct homing_listener {
+	u32 backlog;
+	u32 backlog_max;
+	bool present;
+};
+void homing_tcp_listener(struct net *net, const u8 addr[16], u16 port, u32 dif,
+			 struct homing_listener *out);
+struct homing_spawn {
+	u32 ts_recent;
+	u32 tsecr;
+	u16 mss;
+	u8 snd_wscale;
+	u8 rcv_wscale;
+	bool wscale_ok;
+	bool tstamp_ok;
+	bool sack_ok;
+	bool ecn_ok;
+};
+int homing_tcp_spawn(struct net *net, struct sk_buff *skb,
+		     const struct homing_tuple *t,
+		     const struct homing_spawn *a);
+u32 homing_tcp_syncookies(const struct net *net);
+/* MSS the socket behind an outgoing packet uses; 0 when it has none. */
+u32 homing_skb_sock_mss(const struct sk_buff *skb);
+int homing_tcp_reset(struct net *net, const struct homing_tuple *t); /* process */
+
+/* ---- hash table (lookups under RCU) ---- */
+/* Objects are laid out: rhash_head (8), key, then the rest. */
+struct homing_table *homing_table_new(u32 key_len, u32 max, int *err);
+void homing_table_destroy(struct homing_table *t, void (*free)(void *obj));
+void *homing_table_get(struct homing_table *t, const void *key);
+/* The object already there, NULL when inserted, or an ERR_PTR. */
+void *homing_table_insert(struct homing_table *t, void *obj);
+bool homing_table_remove(struct homing_table *t, void *obj);
+u32 homing_table_len(const struct homing_table *t);
+struct homing_walk *homing_walk_new(struct homing_table *t);
+void homing_walk_start(struct homing_walk *w);
+void *homing_walk_next(struct homing_walk *w);	/* NULL at the end */
+void homing_walk_stop(struct homing_walk *w);
+void homing_walk_free(struct homing_walk *w);
+
+/* ---- RCU ---- */
+void *homing_rcu_read(void *const *slot);
+void homing_rcu_assign(void **slot, void *p);
+
+/* ---- delayed work ---- */
+typedef void (*homing_work_fn_t)(void *priv);
+struct homing_work *homing_work_new(homing_work_fn_t fn, void *priv);
+void homing_work_queue(struct homing_work *w, u32 delay_ms);	/* any */
+void homing_work_free(struct homing_work *w);			/* process */
+
+/* ---- per-CPU counters ---- */
+struct homing_counters *homing_counters_new(u32 n);
+void homing_counters_add(struct homing_counters *c, u32 index, u64 by);
+u64 homing_counters_sum(const struct homing_counters *c, u32 index);
+void homing_counters_free(struct homing_counters *c);
+
+/* ---- crypto ---- */
+struct homing_keys *homing_keys_new(const u8 master[32]);	/* process */
+void homing_keys_free(struct homing_keys *k);			/* after RCU */
+enum homing_prf { HOMING_PRF_COOKIE = 0, HOMING_PRF_SID, HOMING_PRF_DATA, HOMING_PRF_MAX };
+u64 homing_prf(const struct homing_keys *k, u32 which, const u8 *data, u32 len);
+void homing_sid_encrypt(const struct homing_keys *k, u8 block[16]);
+void homing_sid_decrypt(const struct homing_keys *k, u8 block[16]);
+void homing_mac(const struct homing_keys *k, const u8 *data, u32 len, u8 out[16]);
+
+/* ---- UDP tunnel ---- */
+/* Owns @skb; its data is the UDP payload. @src is the sender's address. */
+typedef void (*homing_tunnel_rcv_t)(void *priv, struct sk_buff *skb,
+				    const u8 *src, u16 src_port);
+struct homing_tunnel *homing_tunnel_new(struct net *net, u16 port,
+					homing_tunnel_rcv_t rcv, void *priv,
+					int *err);
+void homing_tunnel_free(struct homing_tunnel *t);
+struct homing_route *homing_route_new(void);
+void homing_route_free(struct homing_route *r);
+/* Puts @hdr in front of the inner packet and sends it; consumes @skb. */
+int homing_tunnel_xmit(struct homing_tunnel *t, struct homing_route *r,
+		       struct sk_buff *skb, u32 l4off, const u8 *hdr, u32 hlen,
+		       const u8 src[16], const u8 dst[16], u16 sport, u16 dport);
+int homing_tunnel_send(struct homing_tunnel *t, struct homing_route *r,
+		       const u8 *bytes, u32 len, const u8 src[16],
+		       const u8 dst[16], u16 port);
+/* After the header has been verified: leaves the inner packet. */
+int homing_tunnel_pull(struct homing_tunnel *t, struct sk_buff *skb, u32 hlen,
+		       bool ipv6);
+
+/* ---- load ---- */
+void homing_cpu_times(u64 *busy_ns, u64 *total_ns);
+
+/* ---- module ---- */
+bool homing_module_get(void);
+void homing_module_put(void);
+
+#endif
