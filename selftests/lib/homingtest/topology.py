@@ -129,9 +129,9 @@ def route(names):
 
 
 def farm_port(name, forward):
-    """Opens or shuts the bridge port of a member; shut, the carrier stays and frames vanish."""
-    state = 3 if forward else 0  # BR_STATE_FORWARDING, BR_STATE_DISABLED (linux/if_bridge.h)
-    shell.run("ip", "link", "set", name, "type", "bridge_slave", "state", state, ns="fabric")
+    """Puts a member's cable into the farm's switch or pulls it; pulled, the carrier stays, frames vanish."""
+    # A port state would be undone by the bridge itself: without STP every port forwards.
+    shell.ip_batch([f"link set {name} master farmbr" if forward else f"link set {name} nomaster"], ns="fabric")
 
 
 def offload(names, on):
