@@ -15,8 +15,8 @@
 
 pub mod addr;
 pub mod checksum;
-//Xpub mod control;
-//Xpub mod geneve;
+pub mod control;
+pub mod geneve;
 //Xpub mod http;
 pub mod ip;
 pub mod reader;

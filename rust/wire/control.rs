@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Control messages between members: state, associations, acknowledgements, challenges.
+//!
+//! Speaks to RFC 8926: a control message is a Geneve header with the O bit, then
+//!
+//! ```text
+//!  0       2    3    4               12              20              28
+//!  | sender | key|kind| nonce of the  | nonce of the  | sequence      | body ... | MAC, 16 bytes |
+//!  |        |    |    | sender        | receiver      |               |          |               |
+//! ```
+//!
+//! all big-endian. The code covers everything before it, the Geneve header included. A nonce is
+//! drawn at random when a member starts; a receiver believes only messages that repeat its own, so
+//! that what was recorded before a restart is worthless after it.
+
+use crate::wire::addr::Tuple;
+use crate::wire::addr::TUPLE_LEN;
+use crate::wire::geneve;
+use crate::wire::reader::Reader;
+use crate::wire::reader::Writer;
+use crate::wire::Error;
+use crate::wire::Fault;
+use crate::wire::Layer;
+
+mod list;
+mod state;
+
+pub use list::List;
+pub use state::AdminState;
+pub use state::BatchSeen;
+pub use state::Listener;
+pub use state::StateMsg;
+pub use state::HEARS_WORDS;
+pub use state::MAX_BATCHES_SEEN;
+pub use state::MAX_LISTENERS;
+
+/// Bytes of the authentication code of a control message.
+pub const MAC_LEN: usize = 16;
+/// Bytes of the common header behind the Geneve header.
+const COMMON_LEN: usize = 28;
+/// Bytes of a message without its body.
+pub const OVERHEAD: usize = geneve::HEADER_LEN + COMMON_LEN + MAC_LEN;
+/// Bytes of the longest message that [`parse`] takes and the functions below write: it fits into
+/// a datagram over IPv6 without fragmentation on any path of 1500 bytes.
+pub const MAX_MESSAGE: usize = 1440;
+/// Bytes of one association on the wire.
+pub const ASSOCIATION_LEN: usize = 36;
+/// Most associations in one message.
+pub const MAX_ASSOCIATIONS: usize = 36;
+
+const _: () = assert!(OVERHEAD + 10 + MAX_ASSOCIATIONS * ASSOCIATION_LEN <= MAX_MESSAGE);
+
+mod kind {
+    pub(super) const STATE: u8 = 1;
+    pub(super) const ASSOCIATIONS: u8 = 2;
+    pub(super) const HAND_OFF_ACK: u8 = 3;
+    pub(super) const CHALLENGE: u8 = 4;
+    // 5 and 6 are kept for asking a directory member for the owner of a flow, and its answer.
+}
+
+/// What every control message begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Id of the farm, at most [`geneve::MAX_FARM`].
+    pub farm: u32,
+    /// Member id of the sender.
+    pub sender: u16,
+    /// Id of the farm key of the authentication code.
+    pub key: u8,
+    /// Boot nonce of the sender; never 0.
+    pub nonce: u64,
+    /// Boot nonce of the receiver as the sender last heard it; 0: not known yet.
+    pub peer_nonce: u64,
+    /// Counts the messages from this sender to this receiver; never repeats under one nonce.
+    pub sequence: u64,
+}
+
+/// One session and its home, as one member tells it to the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Association {
+    /// Key of the session: the first 16 bytes of its sid.
+    pub key: [u8; 16],
+    /// Member id of the home.
+    pub home: u16,
+    /// Member id of the member that made this version.
+    pub origin: u16,
+    /// Re-home epoch in the upper, counter in the lower 16 bits. The higher version wins.
+    pub version: u32,
+    /// When the session began, seconds of the farm's clock.
+    pub created: u32,
+    /// When the session was last used, seconds of the farm's clock.
+    pub last_used: u32,
+    /// Group of the session.
+    pub group: u16,
+    /// The bits below.
+    pub flags: u8,
+}
+
+impl Association {
+    /// The client has shown the sid.
+    pub const CONFIRMED: u8 = 1;
+    /// Tombstone: the session was ended, and the sid alone must not bring it back.
+    pub const ENDED: u8 = 2;
+
+    fn emit(&self, w: &mut Writer<'_>) -> Option<()> {
+        w.array(self.key)?;
+        w.u16(self.home)?;
+        w.u16(self.origin)?;
+        w.u32(self.version)?;
+        w.u32(self.created)?;
+        w.u32(self.last_used)?;
+        w.u16(self.group)?;
+        w.array([self.flags, 0])
+    }
+
+    fn parse(r: &mut Reader<'_>) -> Option<Self> {
+        let this = Self {
+            key: r.array()?,
+            home: r.u16()?,
+            origin: r.u16()?,
+            version: r.u32()?,
+            created: r.u32()?,
+            last_used: r.u32()?,
+            group: r.u16()?,
+            flags: r.u8()?,
+        };
+        r.u8()?;
+        Some(this)
+    }
+}
+
+/// The associations of a received batch, read as they are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Records<'a> {
+    reader: Reader<'a>,
+}
+
+impl Iterator for Records<'_> {
+    type Item = Association;
+
+    fn next(&mut self) -> Option<Association> {
+        // Whole records only: `parse` compared the length with the count.
+        Association::parse(&mut self.reader)
+    }
+}
+
+/// What a control message says.
+///
+/// The state message is far larger than the rest; without an allocator it stays in place.
+#[allow(clippy::large_enum_variant)]
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// How the sender is.
+    State(StateMsg),
+    /// A batch of associations.
+    Associations {
+        /// Number of the batch; each origin counts its own from 1.
+        batch: u64,
+        /// What is in it, at most [`MAX_ASSOCIATIONS`].
+        records: Records<'a>,
+    },
+    /// The owner has the connection: the entry member need not repeat the hand-off.
+    HandOffAck {
+        /// The connection.
+        tuple: Tuple,
+        /// Initial sequence number of the client: which connection of that key.
+        client_isn: u32,
+    },
+    /// The receiver's nonce was wrong: this message carries the right one as its sender's.
+    Challenge {
+        /// Sequence number of the message that is answered.
+        about: u64,
+    },
+}
+
+/// A received control message, not yet authenticated.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Common header.
+    pub header: Header,
+    /// What it says.
+    pub body: Body<'a>,
+    /// The authentication code.
+    pub mac: [u8; MAC_LEN],
+    /// Where the code stands: it covers all bytes before.
+    pub mac_offset: usize,
+}
+
+/// Reads a control message; `bytes` are the whole payload of a UDP datagram.
+///
+/// # Errors
+///
+/// [`Fault::Short`] and [`Fault::Long`] if the body is not exactly as long as its kind says,
+/// [`Fault::Value`] for a data message, member id 0 or nonce 0 as the sender's, or a field out of
+/// range, [`Fault::Length`] for a message over [`MAX_MESSAGE`], [`Fault::Unsupported`] for a kind
+/// that is not known. Those of [`geneve::parse`].
+pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Error> {
+    let short = Error::short(Layer::Control, OVERHEAD, bytes.len());
+    let bad = |fault| Error::bad(Layer::Control, fault);
+    if bytes.len() > MAX_MESSAGE {
+        return Err(bad(Fault::Length));
+    }
+    let geneve::Frame::Control { farm, header_len } = geneve::parse(bytes)? else {
+        return Err(bad(Fault::Value));
+    };
+    let (covered, mac) = bytes.split_last_chunk::<MAC_LEN>().ok_or(short)?;
+    let mut r = Reader::new(covered.get(header_len..).ok_or(short)?);
+    let (header, kind) = parse_common(farm, &mut r).ok_or(short)?;
+    if header.sender == 0 || header.nonce == 0 {
+        return Err(bad(Fault::Value));
+    }
+    let body = parse_body(kind, &mut r)?;
+    if !r.rest().is_empty() {
+        return Err(bad(Fault::Long));
+    }
+    Ok(Message { header, body, mac: *mac, mac_offset: covered.len() })
+}
+
+fn parse_common(farm: u32, r: &mut Reader<'_>) -> Option<(Header, u8)> {
+    let sender = r.u16()?;
+    let [key, kind] = r.array()?;
+    let header = Header {
+        farm,
+        sender,
+        key,
+        nonce: r.u64()?,
+        peer_nonce: r.u64()?,
+        sequence: r.u64()?,
+    };
+    Some((header, kind))
+}
+
+fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
+    let have = r.rest().len();
+    let short = |needed| Error::short(Layer::Control, needed, have);
+    match kind {
+        kind::STATE => StateMsg::parse(r).map(Body::State),
+        kind::ASSOCIATIONS => {
+            let batch = r.u64().ok_or(short(10))?;
+            let count = usize::from(r.u16().ok_or(short(10))?);
+            if count > MAX_ASSOCIATIONS {
+                return Err(Error::bad(Layer::Control, Fault::Value));
+            }
+            let len = count.wrapping_mul(ASSOCIATION_LEN);
+            let reader = Reader::new(r.take(len).ok_or(short(len))?);
+            Ok(Body::Associations { batch, records: Records { reader } })
+        }
+        kind::HAND_OFF_ACK => {
+            let needed = short(TUPLE_LEN + 4);
+            let tuple = Tuple::from_bytes(&r.array().ok_or(needed)?);
+            let client_isn = r.u32().ok_or(needed)?;
+            Ok(Body::HandOffAck { tuple, client_isn })
+        }
+        kind::CHALLENGE => Ok(Body::Challenge { about: r.u64().ok_or(short(8))? }),
+        _ => Err(Error::bad(Layer::Control, Fault::Unsupported)),
+    }
+}
+
+/// Writes everything around a body; the length with the authentication code, which is left 0.
+fn emit(
+    buf: &mut [u8],
+    header: &Header,
+    kind: u8,
+    body: impl FnOnce(&mut Writer<'_>) -> Option<()>,
+) -> Option<usize> {
+    let room = buf.len().min(MAX_MESSAGE);
+    let (front, rest) = buf.get_mut(..room)?.split_at_mut_checked(geneve::HEADER_LEN)?;
+    geneve::emit_control(front, header.farm)?;
+    let mut w = Writer::new(rest);
+    w.u16(header.sender)?;
+    w.array([header.key, kind])?;
+    w.u64(header.nonce)?;
+    w.u64(header.peer_nonce)?;
+    w.u64(header.sequence)?;
+    body(&mut w)?;
+    w.array([0; MAC_LEN])?;
+    w.written().checked_add(geneve::HEADER_LEN)
+}
+
+/// Writes a state message; its length.
+///
+/// As in all four: the last [`MAC_LEN`] bytes are the authentication code, left 0; `None` if
+/// `buf` is too small or the farm id too large.
+pub fn emit_state(buf: &mut [u8], header: &Header, state: &StateMsg) -> Option<usize> {
+    emit(buf, header, kind::STATE, |w| state.emit(w))
+}
+
+/// Writes a batch of associations; its length. `None` also for more than [`MAX_ASSOCIATIONS`].
+pub fn emit_associations(
+    buf: &mut [u8],
+    header: &Header,
+    batch: u64,
+    records: &[Association],
+) -> Option<usize> {
+    if records.len() > MAX_ASSOCIATIONS {
+        return None;
+    }
+    emit(buf, header, kind::ASSOCIATIONS, |w| {
+        w.u64(batch)?;
+        w.u16(records.len() as u16)?;
+        records.iter().try_for_each(|record| record.emit(w))
+    })
+}
+
+/// Writes the acknowledgement of a hand-off; its length.
+pub fn emit_hand_off_ack(
+    buf: &mut [u8],
+    header: &Header,
+    tuple: &Tuple,
+    client_isn: u32,
+) -> Option<usize> {
+    emit(buf, header, kind::HAND_OFF_ACK, |w| {
+        w.array(tuple.to_bytes())?;
+        w.u32(client_isn)
+    })
+}
+
+/// Writes a challenge; its length.
+pub fn emit_challenge(buf: &mut [u8], header: &Header, about: u64) -> Option<usize> {
+    emit(buf, header, kind::CHALLENGE, |w| w.u64(about))
+}
+
+#[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_wire_control))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
+mod tests {
+    use super::*;
+    use crate::wire::addr::Addr;
+
+    const HEADER: Header = Header {
+        farm: 0x010203,
+        sender: 0x0405,
+        key: 6,
+        nonce: 0x0708090a0b0c0d0e,
+        peer_nonce: 0,
+        sequence: 0x1112131415161718,
+    };
+
+    const RECORD: Association = Association {
+        key: [0x77; 16],
+        home: 1,
+        origin: 2,
+        version: 0x00030004,
+        created: 5,
+        last_used: 6,
+        group: 7,
+        flags: Association::CONFIRMED,
+    };
+
+    #[test]
+    fn challenge_bytes() {
+        let mut b = [0xa5; 64];
+        assert_eq!(emit_challenge(&mut b, &HEADER, 0x2122232425262728), Some(60));
+        assert_eq!(b[..8], [0, 0x80, 0, 0, 1, 2, 3, 0]);
+        assert_eq!(b[8..12], [4, 5, 6, 4]);
+        assert_eq!(b[12..20], [7, 8, 9, 10, 11, 12, 13, 14]);
+        assert_eq!(b[20..28], [0; 8]);
+        assert_eq!(b[28..36], [0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18]);
+        assert_eq!(b[36..44], [0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28]);
+        assert_eq!(b[44..60], [0; 16]);
+        assert_eq!(b[60..], [0xa5; 4]);
+        let m = parse(&b[..60]);
+        assert_eq!(m.map(|m| (m.header, m.mac_offset)), Ok((HEADER, 44)));
+        assert!(matches!(m.map(|m| m.body), Ok(Body::Challenge { about: 0x2122232425262728 })));
+    }
+
+    #[test]
+    fn associations_are_read_back() {
+        let mut records = [RECORD; MAX_ASSOCIATIONS + 1];
+        for (i, r) in records.iter_mut().enumerate() {
+            r.home = i as u16;
+        }
+        for count in 0..=MAX_ASSOCIATIONS {
+            let mut b = [0xa5; MAX_MESSAGE];
+            let n = emit_associations(&mut b, &HEADER, 9, &records[..count]).unwrap_or(0);
+            assert_eq!(n, OVERHEAD + 10 + count * ASSOCIATION_LEN);
+            let m = parse(&b[..n]).map(|m| m.body);
+            assert!(matches!(m, Ok(Body::Associations { batch: 9, .. })));
+            if let Ok(Body::Associations { records: read, .. }) = m {
+                assert_eq!(read.count(), count);
+                assert!(read.eq(records[..count].iter().copied()));
+            }
+        }
+        assert_eq!(emit_associations(&mut [0; 2000], &HEADER, 9, &records), None);
+    }
+
+    #[test]
+    fn hand_off_ack_is_read_back() {
+        let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
+        let mut b = [0xa5; 100];
+        assert_eq!(emit_hand_off_ack(&mut b, &HEADER, &t, 42), Some(92));
+        let m = parse(&b[..92]);
+        assert!(matches!(
+            m.map(|m| m.body),
+            Ok(Body::HandOffAck { tuple, client_isn: 42 }) if tuple == t
+        ));
+    }
+
+    #[test]
+    fn every_other_length_is_refused() {
+        let mut b = [0; 200];
+        let n = emit_associations(&mut b, &HEADER, 9, &[RECORD; 2]).unwrap_or(0);
+        assert_eq!(n, 134);
+        for len in (0..n).chain(n + 1..200) {
+            assert!(parse(&b[..len]).is_err());
+        }
+        for len in 0..n {
+            assert_eq!(emit_associations(&mut b[..len], &HEADER, 9, &[RECORD; 2]), None);
+        }
+    }
+
+    #[test]
+    fn lies_are_refused() {
+        let fault = |change: fn(&mut [u8])| {
+            let mut b = [0; 60];
+            assert_eq!(emit_challenge(&mut b, &HEADER, 1), Some(60));
+            change(&mut b);
+            parse(&b).map(|_| ()).map_err(|e| e.fault)
+        };
+        assert_eq!(fault(|_| ()), Ok(()));
+        assert_eq!(fault(|b| b[11] = 0), Err(Fault::Unsupported));
+        assert_eq!(fault(|b| b[11] = 5), Err(Fault::Unsupported));
+        assert_eq!(fault(|b| b[11] = 2), Err(Fault::Short));
+        assert_eq!(fault(|b| b[8..10].fill(0)), Err(Fault::Value));
+        assert_eq!(fault(|b| b[12..20].fill(0)), Err(Fault::Value));
+        let long = parse(&[0; MAX_MESSAGE + 1]).map(|_| ());
+        assert_eq!(long, Err(Error::bad(Layer::Control, Fault::Length)));
+    }
+
+    #[test]
+    fn a_count_over_the_limit_is_refused() {
+        let mut b = [0; MAX_MESSAGE];
+        let n = emit_associations(&mut b, &HEADER, 9, &[]).unwrap_or(0);
+        b[45] = 37;
+        assert!(matches!(parse(&b[..n]), Err(Error { fault: Fault::Value, .. })));
+    }
+}
