@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Every number of the system, with its unit and its reason.
+//!
+//! Speaks to RFC 9293, RFC 7323 and RFC 5382 where a number comes from there. Times are real
+//! seconds or milliseconds; where the farm has a time scale (slow test beds), the caller
+//! multiplies.
+
+// Handshake.
+
+/// Seconds of one cookie epoch. Long enough for a browser that connects before it needs to.
+pub const EPOCH_S: u64 = 256;
+
+/// Epochs that a cookie is accepted in: previous, current, next. Clocks of members may differ.
+pub const EPOCHS_ACCEPTED: u64 = 3;
+
+/// Seconds after which no member accepts a cookie any more, whatever its clock says.
+pub const COOKIE_LIFETIME_S: u64 = EPOCH_S * EPOCHS_ACCEPTED;
+
+/// Bits of the cookie that a forger has to guess.
+pub const COOKIE_HASH_BITS: u32 = 24;
+
+/// Largest legal window scale, RFC 7323 section 2.3.
+pub const WSCALE_MAX: u8 = 14;
+
+/// Bytes that the timestamp option, padded, takes from every segment, RFC 7323 appendix A.
+pub const TIMESTAMPS_LEN: u32 = 12;
+
+/// Smallest MSS that a socket may be spawned with over IPv4, bytes; the kernel demands it of
+/// `bpf_sk_assign_tcp_reqsk` too.
+pub const MSS_MIN_V4: u16 = 536;
+
+/// Smallest MSS that a socket may be spawned with over IPv6, bytes: 1280 minus both headers.
+pub const MSS_MIN_V6: u16 = 1220;
+
+/// Our own window in the SYN-ACK, in segments of our MSS: Linux's initial window, so the sender
+/// can send a whole request head at once.
+pub const WINDOW_SEGMENTS: u32 = 10;
+
+/// How far behind the first segment an early one is looked for, segments: our window.
+pub const EARLY_SEGMENTS: u8 = 10;
+
+// Holding packets of an incomplete request head.
+
+/// Segments held per flow: the window that we promised.
+pub const HOLD_SEGMENTS: usize = 10;
+
+/// Bytes of payload held per flow. Also the longest request head that is read.
+pub const HOLD_BYTES: u32 = 16 * 1024;
+
+/// Milliseconds that a flow with held packets may be silent before it is decided as it stands.
+pub const HOLD_IDLE_MS: u64 = 1_000;
+
+/// Milliseconds from the first held packet until a flow is decided as it stands.
+pub const HOLD_TOTAL_MS: u64 = 10_000;
+
+/// Held packets in all may take one part in this many of the host's memory.
+pub const HOLD_MEMORY_SHARE: u64 = 64;
+
+// Flows.
+
+/// Flows that a namespace keeps, unless configured: 128 bytes each, so 32 MiB.
+pub const FLOWS_CEILING: u32 = 1 << 18;
+
+/// Times that a flow's first segment may fail to become a socket (accept queue full, memory)
+/// before the owner refuses the connection and the entry member selects again.
+pub const SPAWN_TRIES: u8 = 3;
+
+/// Milliseconds that a flow waits for its socket. Covers the client's retransmissions 1 to 5.
+pub const DECIDED_MS: u64 = 60_000;
+
+/// Milliseconds without a packet after which a live flow is asked about. More than the two hours
+/// of the usual TCP keep-alive, so its probes refresh the flow (RFC 5382 REQ-5 has the same sum).
+pub const LIVE_IDLE_MS: u64 = 7_440_000;
+
+/// Milliseconds without a packet after which a flow that is closing is asked about: the kernel's
+/// TIME_WAIT, `TCP_TIMEWAIT_LEN`.
+pub const CLOSING_IDLE_MS: u64 = 60_000;
+
+/// Milliseconds that a closed flow stays as a tombstone: while its cookie verifies, a late
+/// duplicate of the first segment would run the request twice. Outlives TIME_WAIT.
+pub const TOMBSTONE_MS: u64 = COOKIE_LIFETIME_S * 1_000;
+
+/// Bytes behind the insert, acknowledged by the client, after which a flow no longer compares
+/// sequence numbers with the place of the insert. Half of what serial comparison can tell apart,
+/// and the largest window there is (RFC 7323 section 2.3).
+pub const SHIFT_SETTLED: u32 = 1 << 30;
+
+/// Longest insert, bytes: cookie name, session id, attributes, and a `Cache-Control` line.
+pub const INSERT_MAX: u16 = 512;
+
+// Sessions. Seconds, since their clock is exact to a second only.
+
+/// Sessions that a namespace keeps, unless configured.
+pub const SESSIONS_CEILING: u32 = 1 << 20;
+
+/// Seconds without a request after which a session is over, unless configured.
+pub const SESSION_IDLE_S: u32 = 1_800;
+
+/// Seconds after its creation when a session is over whatever happens, unless configured.
+pub const SESSION_ABSOLUTE_S: u32 = 86_400;
+
+/// Seconds that an association is kept whose client has not shown the session id yet, unless
+/// configured. Nothing is lost with it: within the idle timeout the id alone is enough.
+pub const TENTATIVE_S: u32 = 60;
+
+/// Session keys that are tried on an id, since the id does not say which it is.
+pub const SESSION_KEYS: usize = 3;
+
+// Members.
+
+/// Smallest member id; 0 means nobody.
+pub const MEMBER_ID_MIN: u16 = 1;
+
+/// Largest member id: what the maps of who hears whom have room for.
+pub const MEMBER_ID_MAX: u16 = 1_023;
+
+/// 64-bit words of a map of who hears whom.
+pub const MEMBER_WORDS: usize = 16;
+
+/// Members of a farm: the size that is tested.
+pub const MEMBERS_MAX: usize = 64;
+
+/// Services of a namespace.
+pub const SERVICES_MAX: usize = 64;
+
+/// Milliseconds between two state messages to one member, unless configured.
+pub const STATE_INTERVAL_MS: u64 = 100;
+
+/// State messages that may be missed before a member gets no new sessions.
+pub const SUSPECT_INTERVALS: u64 = 2;
+
+/// Milliseconds of silence before a member may be called down. A live migration or a stalled
+/// softirq is shorter.
+pub const DOWN_MS: u64 = 1_000;
+
+/// Milliseconds over which a new member's share grows to its weight, unless configured.
+pub const SLOW_START_MS: u64 = 10_000;
+
+// Load.
+
+/// Units of load that one session counts: room below it for the processor's part.
+pub const LOAD_SESSION: u64 = 64;
+
+/// Sessions that one request in flight counts as: it works now, a session mostly waits.
+pub const LOAD_REQUEST: u64 = 8;
+
+/// How many times its sessions a member counts on top of them when its processors are busy to
+/// the full. With 2, a full member counts triple, so it ends with a third of an idle equal's.
+pub const LOAD_CPU: u64 = 2;
+
+/// A processor share that is full, in thousandths.
+pub const CPU_FULL_PERMILLE: u16 = 1_000;
+
+// Farm traffic.
+
+/// 64-bit words of a replay window; one of them is always being reused (RFC 6479).
+pub const REPLAY_WORDS: usize = 16;
+
+/// Messages by which one may be late and still be accepted.
+pub const REPLAY_WINDOW: u64 = (REPLAY_WORDS as u64 - 1) * 64;
