@@ -18,7 +18,8 @@ _ROUTER = {"ipv4.ip_forward": 1, "ipv6.conf.all.forwarding": 1,
            "ipv4.conf.all.send_redirects": 0, "ipv4.conf.default.send_redirects": 0}
 
 
-def _mac(network, host):
+def mac(network, host):
+    """The fixed hardware address of an end of a link: network 0 is the client, K member K, 100+K the farm."""
     return f"02:10:00:00:{network:02x}:{host:02x}"
 
 
@@ -29,8 +30,8 @@ def _veth(ns_a, name_a, mac_a, ns_b, name_b, mac_b):
 
 def _links(member):
     k = layout.number(member)
-    return [_veth("router", member, _mac(k, 1), member, "eth0", _mac(k, 2)),
-            _veth("fabric", member, _mac(100 + k, 1), member, "farm0", _mac(100 + k, 2))]
+    return [_veth("router", member, mac(k, 1), member, "eth0", mac(k, 2)),
+            _veth("fabric", member, mac(100 + k, 1), member, "farm0", mac(100 + k, 2))]
 
 
 def _router_side(member):
@@ -67,7 +68,7 @@ def build(names):
     shell.ip_batch([f"netns add {name}" for name in everything])
     for name in everything:
         _prepare(name)
-    links = [_veth("client", "eth0", _mac(0, 2), "router", "eth0", _mac(0, 1))]
+    links = [_veth("client", "eth0", mac(0, 2), "router", "eth0", mac(0, 1))]
     for name in names:
         links += _links(name)
     shell.ip_batch(links)

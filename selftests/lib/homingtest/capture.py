@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Seeing what is on a wire: tcpdump into a file, read again by scapy or tshark."""
+
+import os
+import subprocess
+import tempfile
+
+from . import layout, netns, shell, wait
+
+
+class Capture:
+    """`with Capture("m1", "eth0", "tcp port 80") as capture:` records; afterwards read `packets()`."""
+
+    def __init__(self, ns, device, expression="", name=None):
+        self._ns, self._device, self._expression = ns, device, expression
+        label = name or f"{ns}-{device}"
+        descriptor, self.file = tempfile.mkstemp(prefix=f"homing-{label}-", suffix=".pcap")
+        os.close(descriptor)
+        self._process = None
+
+    def __enter__(self):
+        # -U writes each packet at once, -Z root keeps the file ours, --immediate-mode hands each up.
+        command = ["tcpdump", "-i", self._device, "-w", self.file, "-U", "-n", "-s", "0", "-Z", "root",
+                   "--immediate-mode", *self._expression.split()]
+        with netns.inside(self._ns):
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                             stderr=subprocess.PIPE, text=True)
+        for line in self._process.stderr:
+            if "listening on" in line:
+                return self
+        raise RuntimeError(f"tcpdump did not start on {self._ns} {self._device}")
+
+    def __exit__(self, *_):
+        # Packets on the way to tcpdump are not lost: it is stopped when the file has come to rest.
+        sizes = []
+
+        def at_rest():
+            sizes.append(os.path.getsize(self.file))
+            return len(sizes) > 3 and len(set(sizes[-4:])) == 1
+
+        try:
+            wait.until("the capture is at rest", at_rest, seconds=10, pause=0.1)
+        finally:
+            self._process.terminate()
+            self._process.communicate(timeout=20)
+
+    def packets(self):
+        """The packets as scapy objects."""
+        from scapy.layers import inet, inet6, l2  # noqa: F401  (slow to load; registers the layers)
+        from scapy.utils import rdpcap
+        return list(rdpcap(self.file))
+
+    def fields(self, *names, display="", options=()):
+        """tshark's fields `names` of the packets that match `display`: a list of tuples of text."""
+        command = ["tshark", "-n", "-r", self.file, "-T", "fields", "-E", "separator=/t", *options]
+        for name in names:
+            command += ["-e", name]
+        if display:
+            command += ["-Y", display]
+        output = shell.run(*command, timeout=300).stdout
+        return [tuple(line.split("\t")) for line in output.splitlines()]
+
+    def remove(self):
+        """Deletes the file."""
+        os.unlink(self.file)
+
+
+def farm_as_geneve():
+    """tshark options that decode the farm's port as Geneve (RFC 8926)."""
+    return ("-d", f"udp.port=={layout.FARM_PORT},geneve")

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Server applications of a test's own: a thread in a member's namespace, scripted by a function."""
+
+import socket
+import threading
+
+from . import layout, netns
+
+
+class Listener:
+    """Listens on the VIP in namespace `member`; for each connection calls `serve(connection)` in a thread.
+
+    `received[(address, port)]` has the bytes that came in over each connection through `Talk.read`.
+    """
+
+    def __init__(self, member, port, serve, six=False, backlog=128, options=()):
+        self.member, self._serve, self.received, self.accepted = member, serve, {}, 0
+        with netns.inside(member):
+            self.socket = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for level, name, value in options:
+            self.socket.setsockopt(level, name, value)
+        self.socket.bind((layout.VIP6 if six else layout.VIP4, port))
+        self.socket.listen(backlog)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, peer = self.socket.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            talk = Talk(self, connection, peer[:2])
+            threading.Thread(target=talk.run, args=(self._serve,), daemon=True).start()
+
+    def close(self):
+        """Stops listening."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+class Talk:
+    """The server's side of one connection."""
+
+    def __init__(self, listener, connection, peer):
+        self.listener, self.member, self.socket, self.peer = listener, listener.member, connection, peer
+        self._rest = b""
+        listener.received[peer] = b""
+
+    def run(self, serve):
+        """Serves, closes; a client that goes away ends it quietly."""
+        with self.socket:
+            try:
+                self.socket.settimeout(60)
+                serve(self)
+            except OSError:
+                pass
+
+    def read(self, size=1 << 16):
+        """What comes next; b"" at the end."""
+        data = self.socket.recv(size)
+        self.listener.received[self.peer] += data
+        return data
+
+    def request(self):
+        """The next request head with its terminating empty line, or b"" at the end."""
+        while b"\r\n\r\n" not in self._rest:
+            data = self.read()
+            if not data:
+                return b""
+            self._rest += data
+        head, self._rest = self._rest.split(b"\r\n\r\n", 1)
+        return head + b"\r\n\r\n"
+
+    def body(self, length):
+        """The next `length` bytes after a head."""
+        while len(self._rest) < length:
+            data = self.read()
+            if not data:
+                break
+            self._rest += data
+        body, self._rest = self._rest[:length], self._rest[length:]
+        return body
+
+    def send(self, data):
+        """Sends bytes as they are."""
+        self.socket.sendall(data)
+
+    def answer(self, body=None, headers=b"", status=b"200 OK"):
+        """Sends one response; its body is the member's name unless given."""
+        body = f"{self.member}\n".encode() if body is None else body
+        self.send(b"HTTP/1.1 " + status + b"\r\n" + headers +
+                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+def on_all(members, port, serve, **rest):
+    """The same application on every member; a dict by member."""
+    return {member: Listener(member, port, serve, **rest) for member in members}

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The access logs of the members: which application saw which request."""
+
+import re
+from collections import namedtuple
+
+from . import layout, wait
+
+Line = namedtuple("Line", "member address port request status")
+_FORM = re.compile(r'(\S+) (\d+) "(.*)" (\d+)')
+
+
+def lines(member):
+    """All lines of one member's log."""
+    with open(layout.access_log(member), encoding="utf-8", errors="replace") as file:
+        found = [_FORM.fullmatch(line.rstrip("\n")) for line in file]
+    return [Line(member, m[1], int(m[2]), m[3], int(m[4])) for m in found if m]
+
+
+def of_path(members, path):
+    """The lines of every log of `members` whose request is for exactly `path`."""
+    return [line for member in members for line in lines(member)
+            if line.request.split(" ")[1:2] == [path]]
+
+
+def exactly_one(members, path, seconds=5.0):
+    """The one line that all logs together have for `path`; fails on none or several.
+
+    nginx writes its line after the answer has been sent, so a short wait is fair.
+    """
+    wait.until(f"a log line for {path}", lambda: of_path(members, path), seconds=seconds)
+    found = of_path(members, path)
+    if len(found) != 1:
+        raise AssertionError(f"{path}: {len(found)} log lines: {found}")
+    return found[0]
+
+
+def counts(members):
+    """{path: [members whose log has it, once per line]} over all logs."""
+    found = {}
+    for member in members:
+        for line in lines(member):
+            words = line.request.split(" ")
+            if len(words) > 1:
+                found.setdefault(words[1], []).append(member)
+    return found

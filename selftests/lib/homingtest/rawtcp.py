@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A TCP peer made of single segments, for what no kernel's client would send: RFC 9293, packet(7).
+
+It speaks from an address that the client's host does not own, so that host's kernel stays silent.
+"""
+
+import random
+import socket
+import struct
+import time
+
+from . import layout, netns, shell, topology
+
+ADDRESS = "10.70.0.77"
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+_ETH_P_IP = 0x0800
+
+
+def checksum(data):
+    """The Internet checksum (RFC 1071)."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+class Segment:
+    """A received TCP segment."""
+
+    def __init__(self, packet):
+        head = (packet[0] & 15) * 4
+        whole = struct.unpack("!H", packet[2:4])[0]
+        tcp = packet[head:whole]
+        self.source = socket.inet_ntoa(packet[12:16])
+        self.destination = socket.inet_ntoa(packet[16:20])
+        self.sport, self.dport, self.seq, self.ack, offset, self.flags, self.window = struct.unpack(
+            "!HHIIBBH", tcp[:16])
+        self.options = self._options(tcp[20:(offset >> 4) * 4])
+        self.payload = tcp[(offset >> 4) * 4:]
+
+    @staticmethod
+    def _options(data):
+        found, at = {}, 0
+        while at < len(data) and data[at] != 0:
+            if data[at] == 1:
+                at += 1
+                continue
+            found[data[at]] = data[at + 2:at + data[at + 1]]
+            at += data[at + 1]
+        return found
+
+    def __repr__(self):
+        names = "".join(letter for bit, letter in ((FIN, "F"), (SYN, "S"), (RST, "R"), (PSH, "P"), (ACK, "."))
+                        if self.flags & bit)
+        return f"<{self.sport}>{self.dport} {names} seq {self.seq} ack {self.ack} len {len(self.payload)}>"
+
+
+class Peer:
+    """One connection's client side. Fields `seq` and `ack` are what the next segment carries."""
+
+    def __init__(self, port=layout.PORT, source_port=None):
+        shell.ip_batch([f"neigh replace {ADDRESS} lladdr {topology.mac(0, 2)} dev eth0"], ns="router")
+        with netns.inside("client"):
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
+            self._socket.bind(("eth0", _ETH_P_IP))
+        self._gateway = bytes.fromhex(topology.mac(0, 1).replace(":", ""))
+        self.port = port
+        self.source_port = source_port or random.randrange(20000, 60000)
+        self.isn = random.getrandbits(32)
+        self.seq, self.ack, self.timestamp = self.isn, 0, None
+
+    def build(self, flags, payload=b"", seq=None, ack=None, options=b"", window=64240, bad_checksum=False):
+        """The bytes of one IPv4 packet."""
+        options += b"\1" * (-len(options) % 4)
+        seq = self.seq if seq is None else seq
+        ack = self.ack if ack is None else ack
+        tcp = struct.pack("!HHIIBBHHH", self.source_port, self.port, seq & 0xffffffff,
+                          ack & 0xffffffff if flags & ACK else 0,
+                          (20 + len(options)) << 2, flags, window, 0, 0) + options + payload
+        ends = socket.inet_aton(ADDRESS) + socket.inet_aton(layout.VIP4)
+        total = checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp)
+        if bad_checksum:
+            total ^= 0x5555
+        tcp = tcp[:16] + struct.pack("!H", total) + tcp[18:]
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), random.getrandbits(16), 0x4000, 64, 6, 0) + ends
+        return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + tcp
+
+    def put(self, packet):
+        """Sends a packet made by `build`."""
+        self._socket.sendto(packet, ("eth0", _ETH_P_IP, 0, 0, self._gateway))
+
+    def send(self, flags, payload=b"", **rest):
+        """Builds and sends one segment."""
+        self.put(self.build(flags, payload, **rest))
+
+    def receive(self, seconds=2.0, wanted=lambda segment: True):
+        """The next segment of this connection that is `wanted`, or None after `seconds`."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                packet, origin = self._socket.recvfrom(65535)
+            except TimeoutError:
+                return None
+            if origin[2] == 4 or len(packet) < 40 or packet[9] != 6:  # 4: PACKET_OUTGOING
+                continue
+            segment = Segment(packet)
+            if (segment.destination, segment.sport, segment.dport) == (
+                    ADDRESS, self.port, self.source_port) and wanted(segment):
+                return segment
+        return None
+
+    def syn(self, options=b"\2\4\5\xb4", seconds=5.0, **rest):
+        """Sends a SYN (with MSS 1460 by default); returns the answer, or None."""
+        self.send(SYN, seq=self.isn, options=options, **rest)
+        return self.receive(seconds)
+
+    def open(self, options=b"\2\4\5\xb4"):
+        """The handshake up to and with our bare ACK; returns the SYN-ACK."""
+        answer = self.syn(options)
+        if answer is None or answer.flags & (SYN | ACK) != SYN | ACK:
+            raise AssertionError(f"no SYN-ACK: {answer}")
+        self.seq, self.ack = self.isn + 1, answer.seq + 1
+        self.send(ACK)
+        return answer
+
+    def read(self, seconds=5.0, enough=lambda data: b"\r\n\r\n" in data):
+        """Collects and acknowledges in-order payload until `enough`, FIN, RST or silence; returns it."""
+        data = b""
+        while not enough(data):
+            segment = self.receive(seconds)
+            if segment is None or segment.flags & RST:
+                break
+            if segment.payload and segment.seq == self.ack & 0xffffffff:
+                data += segment.payload
+                self.ack += len(segment.payload)
+            if segment.flags & FIN:
+                self.ack += 1
+            self.send(ACK)
+            if segment.flags & FIN:
+                break
+        return data
+
+    def close(self):
+        """Gives the socket back; sends nothing."""
+        self._socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
