@@ -765,7 +765,7 @@ pub mod debug {
 }
 
 /// Attributes: A believed state that replaces what a member reports.
-pub mod override {
+pub mod belief {
     /// The member.
     pub const ID: u16 = 1;
     /// Believed sessions.

@@ -14,7 +14,7 @@
 #include <uapi/linux/homing.h>
 
 /* Common nested types */
-extern const struct nla_policy homing_override_nl_policy[HOMING_A_OVERRIDE_CLEAR + 1];
+extern const struct nla_policy homing_belief_nl_policy[HOMING_A_BELIEF_CLEAR + 1];
 
 int homing_device_attach_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_device_detach_doit(struct sk_buff *skb, struct genl_info *info);
