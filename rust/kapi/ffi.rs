@@ -19,6 +19,5 @@
 )]
 
 use kernel::bindings::*;
-type u64_ = u64;
 
 include!(env!("HOMING_FFI"));

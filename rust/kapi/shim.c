@@ -213,7 +213,7 @@ struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 		return NULL;
 	}
 	h->net = net;
-	h->ops.hook = fn;
+	h->ops.hook = (nf_hookfn *)fn;	/* only the unused last argument differs */
 	h->ops.priv = priv;
 	if (point == HOMING_INGRESS) {
 		dev = dev_get_by_index(net, ifindex);

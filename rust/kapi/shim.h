@@ -15,7 +15,6 @@
 struct net;
 struct net_device;
 struct sk_buff;
-struct nf_hook_state;
 struct homing_hook;
 struct homing_table;
 struct homing_walk;
@@ -61,7 +60,7 @@ enum homing_point {
 	HOMING_LOCAL_OUT,
 };
 typedef unsigned int (*homing_hook_fn_t)(void *priv, struct sk_buff *skb,
-					 const struct nf_hook_state *state);
+					 const void *state);
 struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 					 u32 point, bool ipv6,
 					 homing_hook_fn_t fn, void *priv,

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! References to our own module: while one is held, `rmmod` answers EBUSY.
+//!
+//! C header: `include/linux/module.h`.
+
+use super::ffi;
+
+/// One reference to the module.
+///
+/// # Invariants
+///
+/// The reference is held while this value exists.
+pub(crate) struct Pin(());
+
+impl Pin {
+    /// Takes a reference, or `None` when the module is being unloaded. Any context.
+    pub(crate) fn take() -> Option<Self> {
+        // SAFETY: No requirements; the answer says whether the reference is ours.
+        // INVARIANT: On `true` the reference is held.
+        unsafe { ffi::homing_module_get() }.then_some(Self(()))
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant there is a reference to give back.
+        unsafe { ffi::homing_module_put() };
+    }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Netfilter hooks: on a device's ingress, and on a namespace's way in and out.
+//!
+//! C headers: `include/linux/netfilter.h`, `include/linux/netfilter_netdev.h`.
+
+use core::{
+    ffi::c_void,
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::{Deref, DerefMut},
+    ptr::NonNull,
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{
+        rcu::{self, Guard},
+        Arc,
+    },
+};
+
+use super::{
+    ffi,
+    pernet::NetNs,
+    skb::Packet, //
+};
+
+const NF_DROP: c_uint = 0;
+const NF_ACCEPT: c_uint = 1;
+const NF_STOLEN: c_uint = 2;
+
+/// Where a hook sits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Point {
+    /// A device's ingress, before everything: nothing has been checked. Softirq.
+    Ingress = ffi::homing_point_HOMING_INGRESS,
+    /// First in PRE_ROUTING, for every device. Softirq.
+    PreRouting = ffi::homing_point_HOMING_PRE_ROUTING,
+    /// Last but one in LOCAL_IN: from here the path to TCP is synchronous. Softirq; process
+    /// after NFQUEUE.
+    LocalIn = ffi::homing_point_HOMING_LOCAL_IN,
+    /// Last in LOCAL_OUT. Softirq or process with bottom halves on.
+    LocalOut = ffi::homing_point_HOMING_LOCAL_OUT,
+}
+
+/// A hook's function.
+pub(crate) trait Hook: 'static {
+    /// What it works on.
+    type State: Send + Sync + 'static;
+
+    /// Decides on a packet. RCU is held. May not sleep.
+    fn call(state: &Self::State, guard: &Guard, packet: HookPacket) -> Verdict;
+}
+
+/// What becomes of a packet; made only by consuming it, so each packet gets exactly one.
+#[must_use]
+pub(crate) struct Verdict(c_uint);
+
+/// A packet that a hook has to decide on.
+pub(crate) struct HookPacket(ManuallyDrop<Packet>);
+
+impl HookPacket {
+    /// Lets it go its way.
+    #[inline]
+    pub(crate) fn accept(self) -> Verdict {
+        Verdict(NF_ACCEPT)
+    }
+
+    /// Drops it; drop monitors see a netfilter drop.
+    pub(crate) fn drop(self) -> Verdict {
+        Verdict(NF_DROP)
+    }
+
+    /// Takes it out of the stack's hands.
+    pub(crate) fn steal(self) -> (Packet, Verdict) {
+        (ManuallyDrop::into_inner(self.0), Verdict(NF_STOLEN))
+    }
+}
+
+impl Deref for HookPacket {
+    type Target = Packet;
+
+    fn deref(&self) -> &Packet {
+        &self.0
+    }
+}
+
+impl DerefMut for HookPacket {
+    fn deref_mut(&mut self) -> &mut Packet {
+        &mut self.0
+    }
+}
+
+/// A hook in place; dropping it takes it out and waits until nobody runs it.
+///
+/// # Invariants
+///
+/// `raw` is a registered `homing_hook` whose `priv` is the address inside `state`.
+pub(crate) struct Registration<H: Hook> {
+    raw: NonNull<ffi::homing_hook>,
+    _state: Arc<H::State>,
+    _hook: PhantomData<fn(H)>,
+}
+
+// SAFETY: Registration and removal may happen on any thread; the state is `Send + Sync`.
+unsafe impl<H: Hook> Send for Registration<H> {}
+// SAFETY: As above.
+unsafe impl<H: Hook> Sync for Registration<H> {}
+
+unsafe extern "C" fn thunk<H: Hook>(
+    state: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    _: *const c_void,
+) -> c_uint {
+    let Some(skb) = NonNull::new(skb) else {
+        return NF_ACCEPT;
+    };
+    // SAFETY: By the invariant of `Registration`: the state lives until the hook is out and a
+    // grace period has passed (`nf_unregister_net_hook`).
+    let state = unsafe { &*state.cast::<H::State>() };
+    // SAFETY: Netfilter gives us the packet; the verdict says who owns it afterwards.
+    let packet = HookPacket(ManuallyDrop::new(unsafe { Packet::from_raw(skb) }));
+    H::call(state, &rcu::read_lock(), packet).0
+}
+
+impl<H: Hook> Registration<H> {
+    fn register(ns: NetNs, ifindex: u32, at: Point, ipv6: bool, state: Arc<H::State>) -> Result<Self> {
+        let mut err = 0;
+        let p = Arc::as_ptr(&state).cast_mut();
+        // SAFETY: The namespace is alive; the thunk takes exactly this pointer.
+        let raw = unsafe {
+            ffi::homing_hook_register(
+                ns.as_ptr(),
+                ifindex as i32,
+                at as u32,
+                ipv6,
+                Some(thunk::<H>),
+                p.cast(),
+                &mut err,
+            )
+        };
+        match NonNull::new(raw) {
+            // INVARIANT: Registered with the state's address.
+            Some(raw) => Ok(Self {
+                raw,
+                _state: state,
+                _hook: PhantomData,
+            }),
+            None => Err(Error::from_errno(err)),
+        }
+    }
+
+    /// Hooks the ingress of a device. The caller takes it out when the device goes. Process.
+    pub(crate) fn ingress(ns: NetNs, ifindex: u32, state: Arc<H::State>) -> Result<Self> {
+        Self::register(ns, ifindex, Point::Ingress, false, state)
+    }
+
+    /// Hooks a whole namespace, for one family. Process context.
+    pub(crate) fn inet(ns: NetNs, at: Point, ipv6: bool, state: Arc<H::State>) -> Result<Self> {
+        if at == Point::Ingress {
+            return Err(EINVAL);
+        }
+        Self::register(ns, 0, at, ipv6, state)
+    }
+}
+
+impl<H: Hook> Drop for Registration<H> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant; runs once.
+        unsafe { ffi::homing_hook_unregister(self.raw.as_ptr()) };
+        // Readers may be in the thunk until a grace period has passed; only then may the state go.
+        rcu::synchronize_rcu();
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Clocks and randomness. All callable in any context.
+//!
+//! C headers: `include/linux/timekeeping.h`, `include/linux/random.h`.
+
+use super::ffi;
+
+/// CLOCK_REALTIME in whole seconds since 1970.
+pub(crate) fn real_seconds() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { ffi::homing_real_seconds() }
+}
+
+/// CLOCK_REALTIME in milliseconds since 1970.
+pub(crate) fn real_ms() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { ffi::homing_real_ms() }
+}
+
+/// Milliseconds since boot, suspend included; never goes back.
+pub(crate) fn boot_ms() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { ffi::homing_boot_ms() }
+}
+
+/// 64 random bits.
+pub(crate) fn random() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { ffi::homing_random_u64() }
+}
+
+/// Nanoseconds of all CPUs together since boot: (busy, busy and idle).
+pub(crate) fn cpu_times() -> (u64, u64) {
+    let (mut busy, mut total) = (0, 0);
+    // SAFETY: Both pointers are valid for writing.
+    unsafe { ffi::homing_cpu_times(&mut busy, &mut total) };
+    (busy, total)
+}
