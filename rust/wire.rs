@@ -17,7 +17,7 @@ pub mod addr;
 pub mod checksum;
 pub mod control;
 pub mod geneve;
-//Xpub mod http;
+pub mod http;
 pub mod ip;
 pub mod reader;
 pub mod tcp;
