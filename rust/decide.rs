@@ -13,6 +13,8 @@ pub mod cookie;
 pub mod crypto;
 pub mod limits;
 pub mod load;
+pub mod reason;
 pub mod replay;
 pub mod select;
+pub mod shift;
 pub mod sid;

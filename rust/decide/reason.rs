@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Every way that a packet, a session or a message can go: one reason, one counter.
+//!
+//! The names are those of `homing show stats`; they are stable once documented (docs/counters.md).
+
+/// Makes the enumeration, its names and its size from one list.
+macro_rules! reasons {
+    ($( $(#[doc = $doc:literal])+ $name:ident = $text:literal, )+) => {
+        /// A reason; its number is the index of its counter.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Reason {
+            $( $(#[doc = $doc])+ $name, )+
+        }
+
+        impl Reason {
+            /// The names, in the order of the numbers.
+            pub const NAMES: [&'static str; Reason::COUNT] = [$($text),+];
+            /// How many there are.
+            pub const COUNT: usize = [$($text),+].len();
+
+            /// Index of the counter.
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Packets seen on attached devices.
+    Packets = "packets",
+    /// Passed: not TCP to a service.
+    PassOther = "pass_other",
+    /// Passed: the link layer says it is for another host.
+    PassNotHost = "pass_not_host",
+    /// Passed: an IP fragment.
+    PassFragment = "pass_fragment",
+    /// Passed: the local stack had the connection before us.
+    PassEstablished = "pass_established",
+    /// Passed: the connection is ours and its socket is here.
+    PassLocal = "pass_local",
+    /// Passed: nothing is configured that could serve (no key, member or listener).
+    PassUnconfigured = "pass_unconfigured",
+    /// Passed: a SYN whose options only the kernel can serve (MD5, AO).
+    PassSigned = "pass_signed",
+    /// Dropped: headers that contradict themselves.
+    DropMalformed = "drop_malformed",
+    /// Dropped: wrong TCP checksum.
+    DropChecksum = "drop_checksum",
+    /// Dropped: no memory.
+    DropNoMemory = "drop_no_memory",
+    /// SYNs seen.
+    Syn = "syn",
+    /// SYNs answered with a cookie.
+    SynAnswered = "syn_answered",
+    /// SYNs for a connection that is live: passed or relayed to its owner.
+    SynOnLive = "syn_on_live",
+    /// SYNs refused with RST: no member can serve.
+    SynRefused = "syn_refused",
+    /// Cookies that verified.
+    CookieOk = "cookie_ok",
+    /// Segments without a flow whose cookie did not verify.
+    CookieBad = "cookie_bad",
+    /// Dropped: bare ACK of a handshake; nothing has been asked for.
+    AckBare = "ack_bare",
+    /// FIN without data answered statelessly.
+    FinAnswered = "fin_answered",
+    /// Keep-alive probe before the first data answered statelessly.
+    ProbeAnswered = "probe_answered",
+    /// Dropped: RST before the first data.
+    RstBeforeData = "rst_before_data",
+    /// Dropped: an early segment of a connection whose first has not come.
+    EarlySegment = "early_segment",
+    /// Dropped: mid-connection packet nobody here knows, first sight.
+    UnknownDropped = "unknown_dropped",
+    /// Answered with RST: mid-connection packet that nobody knows.
+    UnknownReset = "unknown_reset",
+    /// Dropped: duplicate of the first data of a connection that is over.
+    Duplicate = "duplicate",
+    /// Packets held until a request head can be read.
+    Held = "held",
+    /// Dropped: holding would pass a bound.
+    HoldFull = "hold_full",
+    /// Held connections given up: they waited too long.
+    HoldTimeout = "hold_timeout",
+    /// Request heads read.
+    Request = "request",
+    /// First data that is no HTTP/1.x.
+    NotHttp = "not_http",
+    /// Request heads whose framing is ambiguous: no sid is looked for.
+    Ambiguous = "ambiguous",
+    /// Request heads longer than the limit.
+    HeadTooLong = "head_too_long",
+    /// Requests without our cookie.
+    SidAbsent = "sid_absent",
+    /// Cookies of our name that are no sid.
+    SidMalformed = "sid_malformed",
+    /// Requests with our cookie twice, differing.
+    SidConflict = "sid_conflict",
+    /// Sids with a bad MAC, an unknown key or of another group.
+    SidForged = "sid_forged",
+    /// Sids past a timeout.
+    SidExpired = "sid_expired",
+    /// Sids whose session was ended.
+    SidEnded = "sid_ended",
+    /// Requests for a session that is known here.
+    SidKnown = "sid_known",
+    /// Requests brought home by the sid alone.
+    SidAlone = "sid_alone",
+    /// Sessions whose home cannot serve: selected anew.
+    Rehomed = "rehomed",
+    /// Connections whose owner is this member.
+    DecidedLocal = "decided_local",
+    /// Connections handed to another member.
+    DecidedOther = "decided_other",
+    /// Sessions begun here.
+    SessionNew = "session_new",
+    /// Sessions not stored: the table is full or memory failed.
+    SessionFull = "session_full",
+    /// Sessions confirmed by their client.
+    SessionConfirmed = "session_confirmed",
+    /// Sessions moved.
+    SessionMoved = "session_moved",
+    /// Sessions ended.
+    SessionEnded = "session_ended",
+    /// Sessions dropped by a timeout.
+    SessionExpired = "session_expired",
+    /// Flows not stored: the table is full or memory failed.
+    FlowFull = "flow_full",
+    /// Sockets spawned.
+    Spawned = "spawned",
+    /// Spawns that failed: the client will try again.
+    SpawnFailed = "spawn_failed",
+    /// Dropped: a segment that may not spawn came before the socket.
+    SpawnNotYet = "spawn_not_yet",
+    /// Dropped: a segment of a connection that is over.
+    AfterClose = "after_close",
+    /// Packets relayed to their owner.
+    Relayed = "relayed",
+    /// Of those, with the hand-off option.
+    RelayedHandOff = "relayed_hand_off",
+    /// Dropped: could not be sent to the owner.
+    RelayFailed = "relay_failed",
+    /// Tunnel: data messages received and authenticated.
+    TunnelData = "tunnel_data",
+    /// Tunnel: connections taken over from their entry member.
+    TunnelHandOff = "tunnel_hand_off",
+    /// Tunnel: dropped, malformed.
+    TunnelMalformed = "tunnel_malformed",
+    /// Tunnel: dropped, not from a member's address.
+    TunnelNotMember = "tunnel_not_member",
+    /// Tunnel: dropped, of another farm.
+    TunnelOtherFarm = "tunnel_other_farm",
+    /// Tunnel: dropped, wrong authentication code.
+    TunnelForged = "tunnel_forged",
+    /// Tunnel: dropped, replayed or too old.
+    TunnelReplay = "tunnel_replay",
+    /// Tunnel: dropped, meant for an earlier start of this member.
+    TunnelOldBoot = "tunnel_old_boot",
+    /// Tunnel: dropped, the inner packet is not for a service.
+    TunnelNotService = "tunnel_not_service",
+    /// Tunnel: dropped, relayed packet of a flow not known here.
+    TunnelNoFlow = "tunnel_no_flow",
+    /// State messages sent.
+    StateSent = "state_sent",
+    /// State messages received.
+    StateReceived = "state_received",
+    /// Associations sent (one for each member).
+    PushSent = "push_sent",
+    /// Associations received.
+    PushReceived = "push_received",
+    /// Associations received that were older than ours.
+    PushStale = "push_stale",
+    /// Control messages that could not be sent.
+    SendFailed = "send_failed",
+    /// Set-Cookie put into a response.
+    Inserted = "inserted",
+    /// Responses left alone: no HTTP response.
+    InsertNotHttp = "insert_not_http",
+    /// Responses left alone: no memory or an unsuitable packet.
+    InsertFailed = "insert_failed",
+    /// Outgoing packets whose sequence number was shifted.
+    Shifted = "shifted",
+    /// Incoming packets whose acknowledgement was unshifted.
+    Unshifted = "unshifted",
+    /// Resets sent for connections of an owner that is gone.
+    OwnerGone = "owner_gone",
+}
