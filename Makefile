@@ -1,0 +1,85 @@
+# Everything a person or the CI types; "make help" lists it. The work is in qemu/ and selftests/.
+# SPDX-License-Identifier: GPL-2.0
+
+REPO    := $(CURDIR)
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/homing
+CURRENT := $(CACHE)/current
+JOBS    := $(shell nproc)
+
+# A kernel of one's own (KDIR=...) or the running one (HOST=1) is built for here, without the root.
+ifneq ($(KDIR),)
+HOST := 1
+endif
+KDIR ?= $(CACHE)/linux-$(shell uname -r)
+
+KERNEL  ?= stock
+RELEASE  = $(shell cut -d' ' -f1 $(CURRENT)/root/etc/homing-kernel)
+SOURCES := Kbuild $(shell find rust -type f 2>/dev/null)
+TOOLS   := $(shell find tools rust -name target -prune -o -type f \( -name '*.rs' -o -name 'Cargo.*' \
+	-o -name '*.yaml' \) -print 2>/dev/null)
+
+# M= names the sources, MO= the output: the two kernels never share an object.
+kbuild = M=$(REPO) MO=$(REPO)/build/$(1) -j$(JOBS) modules
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: ## install and build what is needed, once (qemu/setup says what it does)
+	@qemu/setup
+
+setup-quiet:
+	@qemu/setup --quiet
+
+modules: $(if $(HOST),build/host/homing.ko,build/stock/homing.ko) ## the module; HOST=1: for the running kernel
+modules-debug: build/debug/homing.ko ## the module for the debug kernel
+
+build/stock/homing.ko: $(SOURCES) | setup-quiet
+	@mkdir -p $(@D)
+	qemu/chroot make -C $(CURRENT)/linux/ CC=gcc-14 KERNELRELEASE=$(RELEASE) $(call kbuild,stock)
+	@touch $@
+
+build/debug/homing.ko: $(SOURCES) | debug-kernel
+	@mkdir -p $(@D)
+	qemu/chroot make -C $(CURRENT)/linux-debug/ LLVM=-19 $(call kbuild,debug)
+	@touch $@
+
+build/host/homing.ko: $(SOURCES) | $(KDIR)
+	@mkdir -p $(@D)
+	$(MAKE) -C $(KDIR) CC=gcc-14 $(if $(wildcard $(KDIR)/.release),KERNELRELEASE=$$(cat $(KDIR)/.release)) \
+		$(call kbuild,host)
+	@touch $@
+
+$(CACHE)/linux-%:
+	qemu/metadata $*
+
+tools: build/tools/homing ## the user tools, with the root's cargo
+
+build/tools/homing: $(TOOLS) | setup-quiet
+	@mkdir -p $(@D)
+	qemu/chroot env CARGO_TARGET_DIR=$(REPO)/build/cargo cargo build --release --manifest-path tools/Cargo.toml
+	@find build/cargo/release -maxdepth 1 -type f -executable -exec install -t $(@D) {} +
+	@touch $@
+
+debug-kernel: | setup-quiet ## the debug kernel (15 minutes and more, once)
+	@qemu/debug-kernel
+
+# What a guest run needs (qemu/run calls this); quick when nothing changed.
+stale: $(if $(wildcard rust/main.rs),build/$(KERNEL)/homing.ko) $(if $(wildcard tools/Cargo.toml),build/tools/homing)
+	@:
+
+check: | setup-quiet ## checks without a guest: format, lints, layers, generated files, unit tests
+	@qemu/check
+
+test: | setup-quiet ## the guest tests on the stock kernel; TEST=name for one
+	@selftests/run
+
+install: ## module for the running kernel, where modprobe finds it
+	$(MAKE) modules HOST=1
+	install -D -m 644 build/host/homing.ko $(DESTDIR)/lib/modules/$$(uname -r)/updates/homing.ko
+	$(if $(DESTDIR),,depmod -a)
+
+clean: ## remove what was built here; the cache stays
+	rm -rf build
+
+.PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check test install clean
+.DELETE_ON_ERROR:
