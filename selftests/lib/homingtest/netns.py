@@ -9,6 +9,7 @@ started in its body, and costs two system calls, where `ip netns exec` costs two
 import contextlib
 import ctypes
 import os
+import socket
 import threading
 import time
 
@@ -131,3 +132,11 @@ def in_parallel(jobs):
     """Runs `(namespace, body)` pairs at once; returns the results in order, raises the first error."""
     workers = [Worker(name, body) for name, body in jobs]
     return [worker.result() for worker in workers]
+
+
+def socket_udp(address, seconds=5.0):
+    """A bound IPv4 UDP socket in the calling thread's namespace."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    found.settimeout(seconds)
+    found.bind(address)
+    return found
