@@ -20,6 +20,7 @@ pub mod geneve;
 pub mod http;
 pub mod ip;
 pub mod reader;
+pub mod sack;
 pub mod tcp;
 
 /// The format that a parse was reading when it failed.

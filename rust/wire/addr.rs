@@ -71,12 +71,22 @@ pub const TUPLE_LEN: usize = 36;
 impl Tuple {
     /// The key of a packet that a client sent: source first.
     pub const fn from_client(src: Addr, dst: Addr, src_port: u16, dst_port: u16) -> Self {
-        Self { client: src, vip: dst, client_port: src_port, vip_port: dst_port }
+        Self {
+            client: src,
+            vip: dst,
+            client_port: src_port,
+            vip_port: dst_port,
+        }
     }
 
     /// The key of a packet that the server sent: source is the virtual address.
     pub const fn from_server(src: Addr, dst: Addr, src_port: u16, dst_port: u16) -> Self {
-        Self { client: dst, vip: src, client_port: dst_port, vip_port: src_port }
+        Self {
+            client: dst,
+            vip: src,
+            client_port: dst_port,
+            vip_port: src_port,
+        }
     }
 
     /// The key with both ends exchanged, for tables that are keyed by direction.

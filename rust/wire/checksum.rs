@@ -49,7 +49,10 @@ pub fn pseudo(src: &Addr, dst: &Addr, proto: u8, len: u32) -> u32 {
         (Some(s), Some(d)) => sum(&d, sum(&s, 0)),
         _ => sum(&dst.0, sum(&src.0, 0)),
     };
-    sum(&u32::from(proto).to_be_bytes(), sum(&len.to_be_bytes(), addresses))
+    sum(
+        &u32::from(proto).to_be_bytes(),
+        sum(&len.to_be_bytes(), addresses),
+    )
 }
 
 /// The checksum field of a TCP or UDP `segment` whose checksum field is 0.
@@ -65,13 +68,27 @@ pub fn transport(src: &Addr, dst: &Addr, proto: u8, segment: &[u8]) -> Option<u1
 ///
 /// RFC 1624 equation 3. The word must stand at an even offset.
 pub fn adjust16(check: u16, old: u16, new: u16) -> u16 {
-    fold(u32::from(!check).wrapping_add(u32::from(!old)).wrapping_add(u32::from(new)))
+    fold(
+        u32::from(!check)
+            .wrapping_add(u32::from(!old))
+            .wrapping_add(u32::from(new)),
+    )
 }
 
 /// As [`adjust16`] for a 32-bit word at an even offset, such as a sequence number.
 pub fn adjust32(check: u16, old: u32, new: u32) -> u16 {
     let once = adjust16(check, (old >> 16) as u16, (new >> 16) as u16);
     adjust16(once, old as u16, new as u16)
+}
+
+/// The checksum field after bytes that it covers, with sum `old`, became bytes with sum `new`.
+///
+/// For edits that are no single word: [`sum`] over the same range, which must begin at an even
+/// offset, before and after.
+pub fn adjust(check: u16, old: u32, new: u32) -> u16 {
+    // `fold` complements, which is what the old sum needs and the new one must lose again.
+    let kept = u32::from(!check).wrapping_add(u32::from(fold(old)));
+    fold(kept.wrapping_add(u32::from(!fold(new))))
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_wire_checksum))]
@@ -118,6 +135,7 @@ mod tests {
             bytes[2..6].copy_from_slice(&new);
             let (old, new) = (u32::from_be_bytes(old), u32::from_be_bytes(new));
             assert_eq!(adjust32(check, old, new), fold(sum(&bytes, 0)));
+            assert_eq!(adjust(check, old, new), fold(sum(&bytes, 0)));
         }
     }
 

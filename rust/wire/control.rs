@@ -213,7 +213,12 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Error> {
     if !r.rest().is_empty() {
         return Err(bad(Fault::Long));
     }
-    Ok(Message { header, body, mac: *mac, mac_offset: covered.len() })
+    Ok(Message {
+        header,
+        body,
+        mac: *mac,
+        mac_offset: covered.len(),
+    })
 }
 
 fn parse_common(farm: u32, r: &mut Reader<'_>) -> Option<(Header, u8)> {
@@ -243,7 +248,10 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
             }
             let len = count.wrapping_mul(ASSOCIATION_LEN);
             let reader = Reader::new(r.take(len).ok_or(short(len))?);
-            Ok(Body::Associations { batch, records: Records { reader } })
+            Ok(Body::Associations {
+                batch,
+                records: Records { reader },
+            })
         }
         kind::HAND_OFF_ACK => {
             let needed = short(TUPLE_LEN + 4);
@@ -251,7 +259,9 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
             let client_isn = r.u32().ok_or(needed)?;
             Ok(Body::HandOffAck { tuple, client_isn })
         }
-        kind::CHALLENGE => Ok(Body::Challenge { about: r.u64().ok_or(short(8))? }),
+        kind::CHALLENGE => Ok(Body::Challenge {
+            about: r.u64().ok_or(short(8))?,
+        }),
         _ => Err(Error::bad(Layer::Control, Fault::Unsupported)),
     }
 }
@@ -264,7 +274,9 @@ fn emit(
     body: impl FnOnce(&mut Writer<'_>) -> Option<()>,
 ) -> Option<usize> {
     let room = buf.len().min(MAX_MESSAGE);
-    let (front, rest) = buf.get_mut(..room)?.split_at_mut_checked(geneve::HEADER_LEN)?;
+    let (front, rest) = buf
+        .get_mut(..room)?
+        .split_at_mut_checked(geneve::HEADER_LEN)?;
     geneve::emit_control(front, header.farm)?;
     let mut w = Writer::new(rest);
     w.u16(header.sender)?;
@@ -349,7 +361,10 @@ mod tests {
     #[test]
     fn challenge_bytes() {
         let mut b = [0xa5; 64];
-        assert_eq!(emit_challenge(&mut b, &HEADER, 0x2122232425262728), Some(60));
+        assert_eq!(
+            emit_challenge(&mut b, &HEADER, 0x2122232425262728),
+            Some(60)
+        );
         assert_eq!(b[..8], [0, 0x80, 0, 0, 1, 2, 3, 0]);
         assert_eq!(b[8..12], [4, 5, 6, 4]);
         assert_eq!(b[12..20], [7, 8, 9, 10, 11, 12, 13, 14]);
@@ -360,7 +375,12 @@ mod tests {
         assert_eq!(b[60..], [0xa5; 4]);
         let m = parse(&b[..60]);
         assert_eq!(m.map(|m| (m.header, m.mac_offset)), Ok((HEADER, 44)));
-        assert!(matches!(m.map(|m| m.body), Ok(Body::Challenge { about: 0x2122232425262728 })));
+        assert!(matches!(
+            m.map(|m| m.body),
+            Ok(Body::Challenge {
+                about: 0x2122232425262728
+            })
+        ));
     }
 
     #[test]
@@ -380,7 +400,10 @@ mod tests {
                 assert!(read.eq(records[..count].iter().copied()));
             }
         }
-        assert_eq!(emit_associations(&mut [0; 2000], &HEADER, 9, &records), None);
+        assert_eq!(
+            emit_associations(&mut [0; 2000], &HEADER, 9, &records),
+            None
+        );
     }
 
     #[test]
@@ -404,7 +427,10 @@ mod tests {
             assert!(parse(&b[..len]).is_err());
         }
         for len in 0..n {
-            assert_eq!(emit_associations(&mut b[..len], &HEADER, 9, &[RECORD; 2]), None);
+            assert_eq!(
+                emit_associations(&mut b[..len], &HEADER, 9, &[RECORD; 2]),
+                None
+            );
         }
     }
 
@@ -431,6 +457,12 @@ mod tests {
         let mut b = [0; MAX_MESSAGE];
         let n = emit_associations(&mut b, &HEADER, 9, &[]).unwrap_or(0);
         b[45] = 37;
-        assert!(matches!(parse(&b[..n]), Err(Error { fault: Fault::Value, .. })));
+        assert!(matches!(
+            parse(&b[..n]),
+            Err(Error {
+                fault: Fault::Value,
+                ..
+            })
+        ));
     }
 }

@@ -294,8 +294,7 @@ pub fn parse(bytes: &[u8]) -> Result<Frame, Error> {
     let short = |needed| Error::short(Layer::Geneve, needed, bytes.len());
     let bad = |fault| Error::bad(Layer::Geneve, fault);
     let mut r = Reader::new(bytes);
-    let [lead, bits, e0, e1, v0, v1, v2, _] =
-        r.array::<HEADER_LEN>().ok_or(short(HEADER_LEN))?;
+    let [lead, bits, e0, e1, v0, v1, v2, _] = r.array::<HEADER_LEN>().ok_or(short(HEADER_LEN))?;
     if lead >> 6 != 0 {
         return Err(bad(Fault::Version));
     }
@@ -319,7 +318,12 @@ pub fn parse(bytes: &[u8]) -> Result<Frame, Error> {
         return Err(Error::bad(Layer::Option, Fault::Value));
     };
     Ok(Frame::Data {
-        data: Data { farm, inner, sender, route },
+        data: Data {
+            farm,
+            inner,
+            sender,
+            route,
+        },
         header_len,
         mac,
         // The code is the last thing in the options.
@@ -358,8 +362,14 @@ fn parse_options(bytes: &[u8]) -> Result<Found, Error> {
         }
         match kind {
             option::SENDER => {
-                let &[m0, m1, key, flags] = body else { return Err(wrong_length) };
-                let sender = Sender { member: u16::from_be_bytes([m0, m1]), key, flags };
+                let &[m0, m1, key, flags] = body else {
+                    return Err(wrong_length);
+                };
+                let sender = Sender {
+                    member: u16::from_be_bytes([m0, m1]),
+                    key,
+                    flags,
+                };
                 if found.sender.replace(sender).is_some() {
                     return Err(twice);
                 }
@@ -460,12 +470,21 @@ mod tests {
     const HANDED: Data = Data {
         farm: 0xabcdef,
         inner: Inner::V6,
-        sender: Sender { member: 1023, key: 9, flags: 0 },
+        sender: Sender {
+            member: 1023,
+            key: 9,
+            flags: 0,
+        },
         route: Route::HandOff(HAND_OFF),
     };
 
-    const RELAYED: Data =
-        Data { inner: Inner::V4, route: Route::Relay { generation: 0x01020304 }, ..HANDED };
+    const RELAYED: Data = Data {
+        inner: Inner::V4,
+        route: Route::Relay {
+            generation: 0x01020304,
+        },
+        ..HANDED
+    };
 
     fn tuple() -> Tuple {
         Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v4([5, 6, 7, 8]), 99, 80)
@@ -501,7 +520,13 @@ mod tests {
     fn control_is_read_back() {
         let mut b = [0xa5; 8];
         assert_eq!(emit_control(&mut b, 5), Some(8));
-        assert_eq!(parse(&b), Ok(Frame::Control { farm: 5, header_len: 8 }));
+        assert_eq!(
+            parse(&b),
+            Ok(Frame::Control {
+                farm: 5,
+                header_len: 8
+            })
+        );
         assert_eq!(emit_control(&mut b[..7], 5), None);
         assert_eq!(emit_control(&mut b, MAX_FARM + 1), None);
     }
@@ -513,7 +538,13 @@ mod tests {
             let n = emit_data(&mut b, &msg).unwrap_or(0);
             assert!(n > 0);
             for cut in 0..n {
-                assert!(matches!(parse(&b[..cut]), Err(Error { fault: Fault::Short, .. })));
+                assert!(matches!(
+                    parse(&b[..cut]),
+                    Err(Error {
+                        fault: Fault::Short,
+                        ..
+                    })
+                ));
                 assert_eq!(emit_data(&mut [0; MAX_DATA_HEADER][..cut], &msg), None);
             }
         }
@@ -524,16 +555,16 @@ mod tests {
         // (byte of the relay message, value, fault)
         for (at, value, fault) in [
             (0, 0x47, Fault::Version),
-            (2, 9, Fault::Value),         // EtherType
-            (0, 6, Fault::Short),         // options end inside the code
-            (0, 4, Fault::Value),         // no code
-            (8, 1, Fault::Unsupported),   // foreign class, critical
+            (2, 9, Fault::Value),           // EtherType
+            (0, 6, Fault::Short),           // options end inside the code
+            (0, 4, Fault::Value),           // no code
+            (8, 1, Fault::Unsupported),     // foreign class, critical
             (10, 0x84, Fault::Unsupported), // unknown type, critical
-            (10, 0x04, Fault::Value),     // unknown type skipped: no sender
-            (10, 0x83, Fault::Value),     // two relay options
-            (11, 0, Fault::Length),       // sender without body
-            (19, 2, Fault::Short),        // relay option eats the code
-            (18, 0x82, Fault::Length),    // hand-off of four bytes
+            (10, 0x04, Fault::Value),       // unknown type skipped: no sender
+            (10, 0x83, Fault::Value),       // two relay options
+            (11, 0, Fault::Length),         // sender without body
+            (19, 2, Fault::Short),          // relay option eats the code
+            (18, 0x82, Fault::Length),      // hand-off of four bytes
         ] {
             let mut b = [0; 36];
             assert_eq!(emit_data(&mut b, &RELAYED), Some(36));
@@ -585,8 +616,26 @@ mod tests {
         assert_eq!(input(&other, &tuple(), 6), first);
         assert!(input(&b, &tuple(), 17) != first);
         assert!(input(&b, &tuple().reversed(), 6) != first);
-        assert!(input(&b, &Tuple { client_port: 98, ..tuple() }, 6) != first);
-        assert!(input(&b, &Tuple { vip_port: 81, ..tuple() }, 6) != first);
+        assert!(
+            input(
+                &b,
+                &Tuple {
+                    client_port: 98,
+                    ..tuple()
+                },
+                6
+            ) != first
+        );
+        assert!(
+            input(
+                &b,
+                &Tuple {
+                    vip_port: 81,
+                    ..tuple()
+                },
+                6
+            ) != first
+        );
         assert!(mac_input(&b, n + 1, &tuple(), 6).is_none());
         assert!(mac_input(&[0; 200], 190, &tuple(), 6).is_none());
     }

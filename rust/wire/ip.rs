@@ -332,19 +332,37 @@ mod tests {
     #[test]
     fn every_truncation_is_short() {
         for n in 0..V4.len() {
-            assert!(matches!(parse(&V4[..n]), Err(Error { fault: Fault::Short, .. })));
+            assert!(matches!(
+                parse(&V4[..n]),
+                Err(Error {
+                    fault: Fault::Short,
+                    ..
+                })
+            ));
         }
         let b = v6(TCP, 20);
         for n in 0..40 {
-            assert!(matches!(parse(&b[..n]), Err(Error { fault: Fault::Short, .. })));
+            assert!(matches!(
+                parse(&b[..n]),
+                Err(Error {
+                    fault: Fault::Short,
+                    ..
+                })
+            ));
         }
     }
 
     #[test]
     fn ipv6_is_read() {
         let ip = parse(&v6(TCP, 20));
-        assert_eq!(ip.map(|ip| (ip.version, ip.header_len, ip.total_len)), Ok((6, 40, 60)));
-        assert_eq!(ip.map(|ip| (ip.tos, ip.ttl, ip.protocol)), Ok((0xb8, 63, TCP)));
+        assert_eq!(
+            ip.map(|ip| (ip.version, ip.header_len, ip.total_len)),
+            Ok((6, 40, 60))
+        );
+        assert_eq!(
+            ip.map(|ip| (ip.tos, ip.ttl, ip.protocol)),
+            Ok((0xb8, 63, TCP))
+        );
         assert_eq!(ip.map(|ip| (ip.fragment, ip.options)), Ok((false, false)));
     }
 
@@ -355,8 +373,17 @@ mod tests {
         b[56..58].copy_from_slice(&[51, 0]); // destination options, 8 bytes
         b[64..66].copy_from_slice(&[TCP, 1]); // AH, 12 bytes
         let ip = parse(&b);
-        assert_eq!(ip.map(|ip| (ip.protocol, ip.header_len, ip.options)), Ok((TCP, 76, true)));
-        assert!(matches!(parse(&b[..70]), Err(Error { fault: Fault::Short, .. })));
+        assert_eq!(
+            ip.map(|ip| (ip.protocol, ip.header_len, ip.options)),
+            Ok((TCP, 76, true))
+        );
+        assert!(matches!(
+            parse(&b[..70]),
+            Err(Error {
+                fault: Fault::Short,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -371,7 +398,10 @@ mod tests {
         for (hi, lo, want) in [(0, 0, false), (0, 1, true), (0, 8, true), (0x10, 1, true)] {
             let mut b = v6(44, 40);
             b[40..44].copy_from_slice(&[TCP, 0, hi, lo]);
-            assert_eq!(parse(&b).map(|ip| (ip.fragment, ip.header_len)), Ok((want, 48)));
+            assert_eq!(
+                parse(&b).map(|ip| (ip.fragment, ip.header_len)),
+                Ok((want, 48))
+            );
         }
     }
 
@@ -386,7 +416,10 @@ mod tests {
         for i in 40..200 {
             long[i] = if i % 8 == 0 { 60 } else { 0 };
         }
-        assert_eq!(parse(&long), Err(Error::bad(Layer::Ipv6, Fault::Unsupported)));
+        assert_eq!(
+            parse(&long),
+            Err(Error::bad(Layer::Ipv6, Fault::Unsupported))
+        );
         long[40 + 7 * 8] = TCP;
         assert_eq!(parse(&long).map(|ip| ip.header_len), Ok(40 + 8 * 8));
     }
@@ -416,7 +449,16 @@ mod tests {
         assert_eq!(emit(&mut b, &out), Some(20));
         assert_eq!(b, V4);
         assert_eq!(emit(&mut b[..19], &out), None);
-        assert_eq!(emit(&mut b, &Out { payload_len: 65536 - 20, ..out }), None);
+        assert_eq!(
+            emit(
+                &mut b,
+                &Out {
+                    payload_len: 65536 - 20,
+                    ..out
+                }
+            ),
+            None
+        );
         assert_eq!(emit_ipv6(&mut [0; 40], &out), None);
     }
 }

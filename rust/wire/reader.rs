@@ -68,7 +68,10 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// A cursor at the first byte of `buf`.
     pub fn new(buf: &'a mut [u8]) -> Self {
-        Self { rest: buf, written: 0 }
+        Self {
+            rest: buf,
+            written: 0,
+        }
     }
 
     /// Bytes written so far.

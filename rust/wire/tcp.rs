@@ -266,11 +266,7 @@ pub fn emit_syn_ack(buf: &mut [u8], header: &Header, offer: &Offer) -> Option<us
 /// Writes a header with no option but timestamps (ACK, FIN and ACK, RST); its length.
 ///
 /// `None` if `buf` is too small.
-pub fn emit_bare(
-    buf: &mut [u8],
-    header: &Header,
-    timestamps: Option<(u32, u32)>,
-) -> Option<usize> {
+pub fn emit_bare(buf: &mut [u8], header: &Header, timestamps: Option<(u32, u32)>) -> Option<usize> {
     let Some((value, echo)) = timestamps else {
         return emit(buf, header, &[]);
     };
@@ -349,7 +345,10 @@ mod tests {
     #[test]
     fn timestamps_are_laid_out_as_linux_does() {
         let mut b = [0xa5; 32];
-        assert_eq!(emit_bare(&mut b, &HEADER, Some((0x01020304, 0x05060708))), Some(32));
+        assert_eq!(
+            emit_bare(&mut b, &HEADER, Some((0x01020304, 0x05060708))),
+            Some(32)
+        );
         assert_eq!(b[12], 0x80);
         assert_eq!(b[20..], [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8]);
     }
@@ -380,8 +379,12 @@ mod tests {
 
     #[test]
     fn syn_ack_bytes_are_those_of_linux() {
-        let offer =
-            Offer { mss: 1460, sack_permitted: true, timestamps: Some((1, 2)), wscale: Some(7) };
+        let offer = Offer {
+            mss: 1460,
+            sack_permitted: true,
+            timestamps: Some((1, 2)),
+            wscale: Some(7),
+        };
         let mut b = [0xa5; 40];
         assert_eq!(emit_syn_ack(&mut b, &HEADER, &offer), Some(40));
         assert_eq!(
@@ -406,7 +409,10 @@ mod tests {
 
     #[test]
     fn malformed_options_end_the_walk() {
-        let mss = Options { mss: Some(1460), ..Options::default() };
+        let mss = Options {
+            mss: Some(1460),
+            ..Options::default()
+        };
         // Length 0, length 1, a kind as the last byte, a length past the end.
         assert_eq!(options(&[2, 4, 5, 0xb4, 3, 0, 7, 1]), mss);
         assert_eq!(options(&[2, 4, 5, 0xb4, 3, 1, 7, 1]), mss);

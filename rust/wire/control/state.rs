@@ -90,7 +90,11 @@ impl StateMsg {
 
     /// Whether the sender hears `member`.
     pub fn hears(&self, member: u16) -> bool {
-        let word = self.hears.get(usize::from(member >> 6)).copied().unwrap_or(0);
+        let word = self
+            .hears
+            .get(usize::from(member >> 6))
+            .copied()
+            .unwrap_or(0);
         word & 1u64.wrapping_shl(u32::from(member & 63)) != 0
     }
 
@@ -130,7 +134,10 @@ impl StateMsg {
         let have = r.rest().len();
         let short = Error::short(Layer::Control, 162, have);
         let bad = Error::bad(Layer::Control, Fault::Value);
-        let mut this = Self { generation: r.u32().ok_or(short)?, ..Self::default() };
+        let mut this = Self {
+            generation: r.u32().ok_or(short)?,
+            ..Self::default()
+        };
         let [admin, _, _, _] = r.array().ok_or(short)?;
         this.admin = match admin {
             0 => AdminState::Up,
@@ -163,7 +170,9 @@ impl StateMsg {
         for _ in 0..r.u8().ok_or(short)? {
             let member = r.u16().ok_or(short)?;
             let batch = r.u64().ok_or(short)?;
-            this.batch_seen.push(BatchSeen { member, batch }).ok_or(bad)?;
+            this.batch_seen
+                .push(BatchSeen { member, batch })
+                .ok_or(bad)?;
         }
         Ok(this)
     }
@@ -194,7 +203,10 @@ mod tests {
                 present: i % 2 == 0,
             };
             let _ = msg.listeners.push(listener);
-            let seen = BatchSeen { member: i as u16, batch: 1 << 33 };
+            let seen = BatchSeen {
+                member: i as u16,
+                batch: 1 << 33,
+            };
             let _ = msg.batch_seen.push(seen);
         }
         msg

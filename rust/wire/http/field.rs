@@ -21,7 +21,10 @@ impl Word {
     pub const CAPACITY: usize = 20;
 
     /// The empty word.
-    pub const EMPTY: Self = Self { bytes: [0; Self::CAPACITY], len: 0 };
+    pub const EMPTY: Self = Self {
+        bytes: [0; Self::CAPACITY],
+        len: 0,
+    };
 
     /// Appends a byte.
     pub fn push(&mut self, b: u8) {
@@ -86,7 +89,10 @@ impl Field {
             (b"cache-control", Field::CacheControl),
             (b"expires", Field::Expires),
         ];
-        NAMES.iter().find(|(text, _)| name.is(text)).map_or(Field::Other, |(_, field)| *field)
+        NAMES
+            .iter()
+            .find(|(text, _)| name.is(text))
+            .map_or(Field::Other, |(_, field)| *field)
     }
 }
 
@@ -135,7 +141,12 @@ pub struct Fields {
 impl Fields {
     /// At the beginning of a section.
     pub const fn new() -> Self {
-        Self { state: State::Line, field: Field::Other, first: true, name: Word::EMPTY }
+        Self {
+            state: State::Line,
+            field: Field::Other,
+            first: true,
+            name: Word::EMPTY,
+        }
     }
 
     /// Whether the coming byte belongs to a value that nobody reads.
@@ -230,7 +241,11 @@ pub struct Single {
 
 impl Single {
     /// Nothing yet.
-    pub const EMPTY: Self = Self { word: Word::EMPTY, gap: false, split: false };
+    pub const EMPTY: Self = Self {
+        word: Word::EMPTY,
+        gap: false,
+        split: false,
+    };
 
     /// Takes a byte of the value.
     pub fn push(&mut self, b: u8) {
@@ -352,6 +367,9 @@ mod tests {
         assert!(!single(b"chunked, chunked").is(b"chunked"));
         assert_eq!(single(b"1 2").as_bytes(), b"");
         assert_eq!(single(b"123456789012345678901").as_bytes(), b"");
-        assert_eq!(single(b"12345678901234567890").as_bytes(), b"12345678901234567890");
+        assert_eq!(
+            single(b"12345678901234567890").as_bytes(),
+            b"12345678901234567890"
+        );
     }
 }

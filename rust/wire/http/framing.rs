@@ -179,7 +179,10 @@ mod tests {
         assert_eq!(run(&[five, five], 1).err(), Some(Reason::ContentLength));
         assert_eq!(run(&[five, chunked], 1).err(), Some(Reason::BothLengths));
         assert_eq!(run(&[chunked, five], 1).err(), Some(Reason::BothLengths));
-        assert_eq!(run(&[chunked, chunked], 1).err(), Some(Reason::TransferEncoding));
+        assert_eq!(
+            run(&[chunked, chunked], 1).err(),
+            Some(Reason::TransferEncoding)
+        );
         assert_eq!(run(&[chunked], 0).err(), Some(Reason::TransferEncoding));
         assert_eq!(run(&[chunked], 1).map(|f| f.chunked()), Ok(true));
     }
@@ -220,13 +223,22 @@ mod tests {
             (b"x-close", false, true),
         ] {
             let found = run(&[(Field::Connection, text)], 1);
-            assert_eq!(found.map(|f| (f.persistent(0), f.persistent(1))), Ok((in_10, in_11)));
+            assert_eq!(
+                found.map(|f| (f.persistent(0), f.persistent(1))),
+                Ok((in_10, in_11))
+            );
         }
     }
 
     #[test]
     fn upgrade_counts_without_connection() {
-        assert_eq!(run(&[(Field::Upgrade, b"websocket")], 1).map(|f| f.upgrade()), Ok(true));
-        assert_eq!(run(&[(Field::Other, b"websocket")], 1).map(|f| f.upgrade()), Ok(false));
+        assert_eq!(
+            run(&[(Field::Upgrade, b"websocket")], 1).map(|f| f.upgrade()),
+            Ok(true)
+        );
+        assert_eq!(
+            run(&[(Field::Other, b"websocket")], 1).map(|f| f.upgrade()),
+            Ok(false)
+        );
     }
 }

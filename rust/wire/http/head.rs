@@ -352,8 +352,14 @@ mod tests {
             expect_continue: false,
         };
         assert_eq!(head(b"GET / HTTP/1.0\r\n\r\n"), Some(want));
-        assert_eq!(head(b"GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n"), Some(want));
-        assert_eq!(head(b"\r\nGET / HTTP/1.0\r\n\r\n"), Some(Head { len: 20, ..want }));
+        assert_eq!(
+            head(b"GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n"),
+            Some(want)
+        );
+        assert_eq!(
+            head(b"\r\nGET / HTTP/1.0\r\n\r\n"),
+            Some(Head { len: 20, ..want })
+        );
     }
 
     #[test]
@@ -447,7 +453,10 @@ mod tests {
             (b"GET / HTTP/1.1\r\na: b\r\n\n", Reason::BareLf),
             (b"GET / HTTP/1.1\r\na : b\r\n\r\n", Reason::Name),
             (b"GET / HTTP/1.1\r\na: b\0\r\n\r\n", Reason::Nul),
-            (b"GET / HTTP/1.1\r\nContent-Length:\r\n\r\n", Reason::ContentLength),
+            (
+                b"GET / HTTP/1.1\r\nContent-Length:\r\n\r\n",
+                Reason::ContentLength,
+            ),
             (
                 b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
                 Reason::ContentLength,
@@ -456,8 +465,14 @@ mod tests {
                 b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
                 Reason::BothLengths,
             ),
-            (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", Reason::TransferEncoding),
-            (b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::TransferEncoding),
+            (
+                b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+                Reason::TransferEncoding,
+            ),
+            (
+                b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Reason::TransferEncoding,
+            ),
         ] {
             assert_eq!(run(bytes), Progress::Done(Outcome::Ambiguous(reason)));
         }
@@ -466,9 +481,18 @@ mod tests {
     #[test]
     fn bodies() {
         for (bytes, body) in [
-            (&b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"[..], Body::None),
-            (b"POST / HTTP/1.1\r\ncontent-length:7\r\n\r\n", Body::Length(7)),
-            (b"POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n", Body::Chunked),
+            (
+                &b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"[..],
+                Body::None,
+            ),
+            (
+                b"POST / HTTP/1.1\r\ncontent-length:7\r\n\r\n",
+                Body::Length(7),
+            ),
+            (
+                b"POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n",
+                Body::Chunked,
+            ),
         ] {
             assert_eq!(head(bytes).map(|h| h.body), Some(body));
         }
@@ -502,6 +526,9 @@ mod tests {
         ));
         assert_eq!(longer.feed(b"x\r\n\r", NAME), Progress::Partial);
         assert_eq!(longer.feed(b"\n", NAME), Progress::Done(Outcome::TooLong));
-        assert_eq!(longer.feed(b"\r\n\r\n", NAME), Progress::Done(Outcome::TooLong));
+        assert_eq!(
+            longer.feed(b"\r\n\r\n", NAME),
+            Progress::Done(Outcome::TooLong)
+        );
     }
 }

@@ -69,7 +69,12 @@ pub struct StatusParser {
 impl StatusParser {
     /// Before the first byte of a response.
     pub const fn new() -> Self {
-        Self { state: StatusState::Version(0), len: 0, code: 0, minor: 0 }
+        Self {
+            state: StatusState::Version(0),
+            len: 0,
+            code: 0,
+            minor: 0,
+        }
     }
 
     /// Takes the next piece. After the end it answers what it answered then.
@@ -284,11 +289,18 @@ struct SetCookie {
 
 impl SetCookie {
     const fn new() -> Self {
-        Self { matched: Some(0), gap: false, found: false }
+        Self {
+            matched: Some(0),
+            gap: false,
+            found: false,
+        }
     }
 
     fn begin(&mut self) {
-        *self = Self { found: self.found, ..Self::new() };
+        *self = Self {
+            found: self.found,
+            ..Self::new()
+        };
     }
 
     fn push(&mut self, b: u8, name: &[u8]) {
@@ -340,7 +352,10 @@ impl Directives {
     }
 
     fn begin(&mut self) {
-        *self = Self { caching: self.caching, ..Self::new() };
+        *self = Self {
+            caching: self.caching,
+            ..Self::new()
+        };
     }
 
     fn push(&mut self, b: u8) {
@@ -409,7 +424,11 @@ mod tests {
             (b"HTTP/1.1 100 Continue\r\n\r\nHTTP", 100, 1, 23),
             (b"HTTP/1.1 599 \xe9\t!\r\n", 599, 1, 18),
         ] {
-            let want = StatusProgress::Status { code, minor, line_len };
+            let want = StatusProgress::Status {
+                code,
+                minor,
+                line_len,
+            };
             assert_eq!(status(bytes), want);
             for cut in 0..bytes.len() {
                 let mut p = StatusParser::new();
@@ -484,9 +503,16 @@ mod tests {
 
     #[test]
     fn no_fields_at_all() {
-        assert_eq!(fields(b"\r\n"), FieldsProgress::Done(Fieldset { len: 2, ..NONE }));
+        assert_eq!(
+            fields(b"\r\n"),
+            FieldsProgress::Done(Fieldset { len: 2, ..NONE })
+        );
         let in_10 = FieldsParser::new(0).feed(b"\r\n", b"homing");
-        let want = Fieldset { len: 2, connection_close: true, ..NONE };
+        let want = Fieldset {
+            len: 2,
+            connection_close: true,
+            ..NONE
+        };
         assert_eq!(in_10, FieldsProgress::Done(want));
     }
 
@@ -516,19 +542,31 @@ mod tests {
     fn cache_directives() {
         let none = Caching::default();
         for (line, want) in [
-            (&b"Cache-Control: private\r\n\r\n"[..], Caching { private: true, ..none }),
-            (b"Cache-Control: PRIVATE , no-store\r\n\r\n", Caching {
-                private: true,
-                no_store: true,
-                ..none
-            }),
+            (
+                &b"Cache-Control: private\r\n\r\n"[..],
+                Caching {
+                    private: true,
+                    ..none
+                },
+            ),
+            (
+                b"Cache-Control: PRIVATE , no-store\r\n\r\n",
+                Caching {
+                    private: true,
+                    no_store: true,
+                    ..none
+                },
+            ),
             (b"Cache-Control: private=\"a, no-store\"\r\n\r\n", none),
             (b"Cache-Control: no-cache=\"x\\\", public\"\r\n\r\n", none),
-            (b"Cache-Control: no-cache\r\nCache-Control: public\r\n\r\n", Caching {
-                no_cache: true,
-                public: true,
-                ..none
-            }),
+            (
+                b"Cache-Control: no-cache\r\nCache-Control: public\r\n\r\n",
+                Caching {
+                    no_cache: true,
+                    public: true,
+                    ..none
+                },
+            ),
             (b"Cache-Control: x-public, publicx\r\n\r\n", none),
             (b"Cache-Control: \"public, public\r\n\r\n", none),
             (b"Cache-Control:,,\r\n\r\n", none),
@@ -545,7 +583,10 @@ mod tests {
     fn fields_that_are_bad_stay_bad() {
         let mut p = FieldsParser::new(1);
         let bad = FieldsProgress::Bad(Reason::ContentLength);
-        assert_eq!(p.feed(b"Content-Length: 1\r\nContent-Length: 2\r\n", b"homing"), bad);
+        assert_eq!(
+            p.feed(b"Content-Length: 1\r\nContent-Length: 2\r\n", b"homing"),
+            bad
+        );
         assert_eq!(p.feed(b"\r\n", b"homing"), bad);
         assert_eq!(fields(b"a\n"), FieldsProgress::Bad(Reason::BareLf));
     }
