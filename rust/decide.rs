@@ -9,12 +9,16 @@
 //! through the traits of [`crypto`], so the kernel gives its own and the tests give reference
 //! ones. A caller that needs a lock or an atomic holds it around the call and passes plain values.
 
+pub mod assemble;
 pub mod cookie;
 pub mod crypto;
+pub mod flow;
 pub mod limits;
 pub mod load;
+pub mod member;
 pub mod reason;
 pub mod replay;
 pub mod select;
+pub mod session;
 pub mod shift;
 pub mod sid;

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The life of a flow at one member: what to do with each segment, and when it may be forgotten.
+//!
+//! Speaks to RFC 9293 section 3.6 (closing), RFC 5961 section 4 (SYN on a live connection), and
+//! `tcp_timewait_state_process` in `net/ipv4/tcp_minisocks.c`.
+//!
+//! The socket's own TCP is the judge of everything that happens on a connection. A flow only
+//! remembers where that socket is, so nothing that a stranger can send (a RST or FIN with a
+//! guessed port) makes a flow with a socket unusable: such segments are passed on, and at most
+//! shorten the time after which the socket is asked for.
+//!
+//! What each member sees: the owner both directions, since the server's segments leave there; an
+//! entry member only the client's.
+
+use crate::decide::limits::CLOSING_IDLE_MS;
+use crate::decide::limits::DECIDED_MS;
+use crate::decide::limits::HOLD_IDLE_MS;
+use crate::decide::limits::HOLD_TOTAL_MS;
+use crate::decide::limits::LIVE_IDLE_MS;
+use crate::decide::limits::SPAWN_TRIES;
+use crate::decide::limits::TOMBSTONE_MS;
+use crate::wire::tcp::flags;
+
+/// What this member is to the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The client's packets come in here, the socket is on another member.
+    Entry,
+    /// The socket is here, the client's packets come through the tunnel.
+    Owner,
+    /// The client's packets come in here and the socket is here.
+    Both,
+}
+
+/// How far a flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The request is being read; packets are held. Only where the client's packets come in.
+    Deciding,
+    /// The owner is known, its socket has not been seen.
+    Decided,
+    /// The socket exists. At an entry member: the owner has acknowledged the hand-off.
+    Live,
+    /// Over. Stays as a tombstone against late copies of its first segment.
+    Closed,
+}
+
+/// What the cookie check says about a segment with data, where the caller made one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// No verified cookie, or not looked for.
+    No,
+    /// The cookie verifies and belongs to this flow: same ISN of the client.
+    Same,
+    /// The cookie verifies for another ISN: a new connection between the same ports.
+    Other,
+}
+
+/// A segment of the client that belongs to a flow by its 4-tuple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSegment {
+    /// Bits of [`crate::wire::tcp::flags`].
+    pub flags: u8,
+    /// Bytes of data.
+    pub payload_len: u32,
+    /// Whether it can begin the connection. Needed in `Decided` and `Closed` only.
+    pub first: First,
+    /// The local stack has a socket for the 4-tuple: established, or a request; not TIME_WAIT and
+    /// not a listener. False at an entry member.
+    pub socket: bool,
+}
+
+/// What to do with a segment of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Queue it behind the held ones.
+    Hold,
+    /// Send it to the owner; `hand_off`: with the hand-off option, which the owner has not
+    /// acknowledged yet.
+    Relay {
+        /// The hand-off option goes with it.
+        hand_off: bool,
+    },
+    /// Give it to the local stack.
+    Deliver,
+    /// Make its socket, then give it to the local stack.
+    Spawn,
+    /// Drop it: the segment that makes the socket has not come yet.
+    DropEarly,
+    /// Drop it: a late copy of the first segment of a connection that is over.
+    DropDuplicate,
+    /// The socket cannot be made here: tell the entry member to select again, and drop.
+    Refuse,
+    /// A SYN for a new connection: answer with a cookie.
+    AnswerSyn,
+    /// The first segment of a new connection: forget this flow and begin at the beginning.
+    Renew,
+}
+
+/// State of one flow: four bytes, for the table's entry.
+///
+/// # Invariants
+///
+/// `Deciding` only with the roles `Entry` and `Both`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// What this member is to it.
+    pub role: Role,
+    /// How far it is.
+    pub state: State,
+    seen: u8,
+    tries: u8,
+}
+
+const CLIENT_FIN: u8 = 1;
+const SERVER_FIN: u8 = 2;
+const RESET: u8 = 4;
+
+impl Flow {
+    /// A flow whose request is being read here.
+    pub const fn deciding() -> Self {
+        // Which of the two roles it will be is not known; until then the packets come in here.
+        Self { role: Role::Both, state: State::Deciding, seen: 0, tries: 0 }
+    }
+
+    /// A flow whose owner is known, for this member as `role`: at the entry member after the
+    /// decision, at the owner when the hand-off comes.
+    pub const fn decided(role: Role) -> Self {
+        Self { role, state: State::Decided, seen: 0, tries: 0 }
+    }
+
+    /// A side has said goodbye, or a reset was seen: silence now has a different meaning.
+    pub fn closing(&self) -> bool {
+        self.seen != 0
+    }
+
+    /// What to do with a segment of the client.
+    ///
+    /// [`Action::Renew`] leaves the flow unchanged: the caller removes it. After
+    /// [`Action::Spawn`] the caller reports neither success nor failure; the next segment shows
+    /// whether there is a socket.
+    pub fn on_client_segment(&mut self, segment: &ClientSegment) -> Action {
+        let syn = segment.flags & (flags::SYN | flags::ACK) == flags::SYN;
+        let action = match self.state {
+            State::Deciding if syn => Action::AnswerSyn,
+            State::Deciding => Action::Hold,
+            State::Decided | State::Live if self.role == Role::Entry => self.at_entry(syn),
+            State::Decided => self.waiting_for_socket(segment, syn),
+            State::Live if syn && !segment.socket => {
+                self.state = State::Closed;
+                Action::AnswerSyn
+            }
+            State::Live => Action::Deliver,
+            State::Closed => return self.after_the_end(segment, syn),
+        };
+        if action != Action::AnswerSyn && self.state != State::Deciding {
+            self.remember(segment.flags, CLIENT_FIN);
+        }
+        action
+    }
+
+    /// Notes a segment that the local stack sends on the flow, at the owner.
+    pub fn on_server_segment(&mut self, flags: u8) {
+        match self.state {
+            // Somebody must have made it.
+            State::Decided => self.state = State::Live,
+            State::Deciding | State::Live | State::Closed => (),
+        }
+        self.remember(flags, SERVER_FIN);
+    }
+
+    /// The owner has acknowledged the hand-off, at an entry member.
+    pub fn on_hand_off_ack(&mut self) {
+        if self.state == State::Decided {
+            self.state = State::Live;
+        }
+    }
+
+    /// The socket is known to be gone, or the owner said that the connection is over.
+    pub fn on_gone(&mut self) {
+        if self.state == State::Live {
+            self.state = State::Closed;
+        }
+    }
+
+    fn at_entry(&mut self, syn: bool) -> Action {
+        if syn && self.closing() {
+            // The client has ended this connection, so it is free to open the next.
+            self.state = State::Closed;
+            return Action::AnswerSyn;
+        }
+        // Any other SYN is for the owner's stack, which challenges it.
+        Action::Relay { hand_off: self.state == State::Decided }
+    }
+
+    fn waiting_for_socket(&mut self, segment: &ClientSegment, syn: bool) -> Action {
+        if segment.socket {
+            self.state = State::Live;
+            return Action::Deliver;
+        }
+        match segment.first {
+            // The SYN again: our answer was lost. The same cookie would do, and so does another.
+            _ if syn => Action::AnswerSyn,
+            First::Same if self.tries < SPAWN_TRIES => {
+                self.tries = self.tries.saturating_add(1);
+                Action::Spawn
+            }
+            First::Same => Action::Refuse,
+            First::Other => self.renew(),
+            First::No => Action::DropEarly,
+        }
+    }
+
+    fn after_the_end(&mut self, segment: &ClientSegment, syn: bool) -> Action {
+        match segment.first {
+            // The local stack has taken the connection up by itself.
+            _ if segment.socket => Action::Deliver,
+            _ if syn => Action::AnswerSyn,
+            First::Same => Action::DropDuplicate,
+            First::Other => self.renew(),
+            // What follows the end of a connection (the last ACK, a FIN again) is answered by the
+            // stack that had it: TIME_WAIT, or a RST.
+            First::No if self.role == Role::Entry => Action::Relay { hand_off: false },
+            First::No => Action::Deliver,
+        }
+    }
+
+    /// What came through the tunnel is never decided on here: the entry member must do it.
+    fn renew(&self) -> Action {
+        if self.role == Role::Owner {
+            Action::Refuse
+        } else {
+            Action::Renew
+        }
+    }
+
+    fn remember(&mut self, flags: u8, fin: u8) {
+        if flags & flags::FIN != 0 {
+            self.seen |= fin;
+        }
+        if flags & flags::RST != 0 {
+            self.seen |= RESET;
+        }
+    }
+}
+
+/// What the caller knows of the socket when it asks whether a flow has expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// Not looked for. The usual way: looking costs, and most flows need no look.
+    Unknown,
+    /// There is one: established, a request, or TIME_WAIT.
+    Present,
+    /// There is none.
+    Absent,
+}
+
+/// What becomes of a flow that was quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Nothing.
+    Keep,
+    /// Stop holding: select a home with what is known of the request, and pass the packets on.
+    Decide,
+    /// Look for the socket and ask again.
+    AskSocket,
+    /// It becomes a tombstone: set [`State::Closed`] and start its clock.
+    Close,
+    /// It may be freed.
+    Free,
+}
+
+/// What becomes of a flow after `idle_ms` without a packet and `age_ms` in its present state.
+///
+/// A flow that has a socket here is never given up, however long it is silent: its shift, if it
+/// has one, must last as long as the connection.
+pub fn expire(flow: &Flow, idle_ms: u64, age_ms: u64, socket: Socket) -> Expiry {
+    match flow.state {
+        State::Deciding if idle_ms >= HOLD_IDLE_MS || age_ms >= HOLD_TOTAL_MS => Expiry::Decide,
+        State::Decided if age_ms >= DECIDED_MS => ask(flow, socket, Expiry::Free),
+        State::Live if idle_ms >= live_idle_ms(flow) => ask(flow, socket, Expiry::Close),
+        State::Closed if age_ms >= TOMBSTONE_MS => ask(flow, socket, Expiry::Free),
+        _ => Expiry::Keep,
+    }
+}
+
+fn live_idle_ms(flow: &Flow) -> u64 {
+    if flow.closing() {
+        CLOSING_IDLE_MS
+    } else {
+        LIVE_IDLE_MS
+    }
+}
+
+fn ask(flow: &Flow, socket: Socket, gone: Expiry) -> Expiry {
+    match socket {
+        // An entry member has nobody to ask here.
+        _ if flow.role == Role::Entry => gone,
+        Socket::Unknown => Expiry::AskSocket,
+        Socket::Present => Expiry::Keep,
+        Socket::Absent => gone,
+    }
+}
+
+/// Which flows go first when the table is full; the smaller goes, and of equals the one that was
+/// quiet longest. `None`: it may not go (packets are held, or numbers are shifted).
+pub fn eviction_rank(flow: &Flow, shifted: bool) -> Option<u8> {
+    match flow.state {
+        State::Closed if !shifted => Some(0),
+        State::Decided if !shifted => Some(1),
+        State::Live if !shifted && flow.closing() => Some(2),
+        State::Live if !shifted && flow.role != Role::Entry => Some(3),
+        // The entry member's is the only way to the owner.
+        State::Live if !shifted => Some(4),
+        _ => None,
+    }
+}
+
+#[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_flow))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
+mod tests {
+    use super::*;
+
+    const ACK: u8 = flags::ACK;
+    const FIN: u8 = flags::FIN | flags::ACK;
+    const RST: u8 = flags::RST;
+    const DATA: ClientSegment =
+        ClientSegment { flags: ACK, payload_len: 100, first: First::No, socket: false };
+    const FIRST: ClientSegment = ClientSegment { first: First::Same, ..DATA };
+    const OTHER: ClientSegment = ClientSegment { first: First::Other, ..DATA };
+    const SYN: ClientSegment = ClientSegment { flags: flags::SYN, payload_len: 0, ..DATA };
+
+    fn with_socket(segment: ClientSegment) -> ClientSegment {
+        ClientSegment { socket: true, ..segment }
+    }
+
+    fn bare(flags: u8) -> ClientSegment {
+        ClientSegment { flags, payload_len: 0, ..DATA }
+    }
+
+    fn live(role: Role) -> Flow {
+        Flow { state: State::Live, ..Flow::decided(role) }
+    }
+
+    fn closed(role: Role) -> Flow {
+        Flow { state: State::Closed, ..Flow::decided(role) }
+    }
+
+    #[test]
+    fn packets_are_held_while_the_request_is_read() {
+        let mut flow = Flow::deciding();
+        for segment in [DATA, FIRST, bare(ACK), bare(FIN), bare(RST)] {
+            assert_eq!(flow.on_client_segment(&segment), Action::Hold);
+        }
+        assert_eq!(flow.on_client_segment(&SYN), Action::AnswerSyn);
+        assert_eq!(flow, Flow::deciding());
+    }
+
+    #[test]
+    fn only_the_first_segment_makes_a_socket() {
+        for role in [Role::Owner, Role::Both] {
+            let mut flow = Flow::decided(role);
+            for segment in [DATA, bare(ACK), bare(FIN), bare(RST)] {
+                assert_eq!(flow.on_client_segment(&segment), Action::DropEarly);
+            }
+            assert_eq!(flow.on_client_segment(&FIRST), Action::Spawn);
+            // Not yet: the next segment shows.
+            assert_eq!(flow.state, State::Decided);
+            assert_eq!(flow.on_client_segment(&with_socket(DATA)), Action::Deliver);
+            assert_eq!(flow.state, State::Live);
+            assert_eq!(flow.on_client_segment(&with_socket(FIRST)), Action::Deliver);
+        }
+    }
+
+    #[test]
+    fn three_tries_then_refused() {
+        let mut flow = Flow::decided(Role::Owner);
+        for _ in 0..3 {
+            assert_eq!(flow.on_client_segment(&FIRST), Action::Spawn);
+            assert_eq!(flow.on_client_segment(&DATA), Action::DropEarly);
+        }
+        for _ in 0..300 {
+            assert_eq!(flow.on_client_segment(&FIRST), Action::Refuse);
+        }
+        // It came to be after all.
+        assert_eq!(flow.on_client_segment(&with_socket(FIRST)), Action::Deliver);
+    }
+
+    #[test]
+    fn the_server_speaking_is_a_socket() {
+        let mut flow = Flow::decided(Role::Both);
+        flow.on_server_segment(ACK);
+        assert_eq!(flow.state, State::Live);
+    }
+
+    #[test]
+    fn the_entry_member_repeats_the_hand_off_until_acknowledged() {
+        let mut flow = Flow::decided(Role::Entry);
+        for segment in [FIRST, DATA, bare(ACK), SYN] {
+            let action = flow.on_client_segment(&segment);
+            assert_eq!(action, Action::Relay { hand_off: true });
+        }
+        flow.on_hand_off_ack();
+        for segment in [FIRST, DATA, bare(ACK), SYN, bare(FIN)] {
+            let action = flow.on_client_segment(&segment);
+            assert_eq!(action, Action::Relay { hand_off: false });
+        }
+        // A late one changes nothing.
+        flow.on_gone();
+        flow.on_hand_off_ack();
+        assert_eq!(flow.state, State::Closed);
+    }
+
+    #[test]
+    fn syn_on_a_live_connection_goes_to_its_socket() {
+        for role in [Role::Owner, Role::Both] {
+            let mut flow = live(role);
+            assert_eq!(flow.on_client_segment(&with_socket(SYN)), Action::Deliver);
+            assert_eq!(flow.state, State::Live);
+            assert_eq!(flow.on_client_segment(&SYN), Action::AnswerSyn);
+            assert_eq!(flow.state, State::Closed);
+        }
+        // The entry member asks the owner, until the client has said goodbye.
+        let mut flow = live(Role::Entry);
+        assert_eq!(flow.on_client_segment(&SYN), Action::Relay { hand_off: false });
+        for end in [FIN, RST] {
+            let mut flow = flow;
+            assert_eq!(flow.on_client_segment(&bare(end)), Action::Relay { hand_off: false });
+            assert_eq!(flow.state, State::Live);
+            assert_eq!(flow.on_client_segment(&SYN), Action::AnswerSyn);
+            assert_eq!(flow.state, State::Closed);
+        }
+    }
+
+    #[test]
+    fn a_guessed_reset_takes_nothing_away() {
+        for role in [Role::Owner, Role::Both] {
+            let mut flow = live(role);
+            for flags in [RST, FIN] {
+                assert_eq!(flow.on_client_segment(&with_socket(bare(flags))), Action::Deliver);
+            }
+            assert_eq!(flow.state, State::Live);
+            assert_eq!(flow.on_client_segment(&with_socket(DATA)), Action::Deliver);
+            assert_eq!(expire(&flow, u64::MAX, u64::MAX, Socket::Present), Expiry::Keep);
+        }
+    }
+
+    #[test]
+    fn after_the_end() {
+        for (role, late, new) in [
+            (Role::Entry, Action::Relay { hand_off: false }, Action::Renew),
+            (Role::Both, Action::Deliver, Action::Renew),
+            // Through the tunnel: the entry member has to decide again.
+            (Role::Owner, Action::Deliver, Action::Refuse),
+        ] {
+            for (segment, want) in [
+                (FIRST, Action::DropDuplicate),
+                (OTHER, new),
+                (SYN, Action::AnswerSyn),
+                (DATA, late),
+                (bare(ACK), late),
+                (bare(FIN), late),
+                (with_socket(FIRST), Action::Deliver),
+            ] {
+                let mut flow = closed(role);
+                assert_eq!(flow.on_client_segment(&segment), want);
+                assert_eq!(flow.state, State::Closed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_connection_while_waiting_for_the_old_ones_socket() {
+        assert_eq!(Flow::decided(Role::Both).on_client_segment(&OTHER), Action::Renew);
+        assert_eq!(Flow::decided(Role::Owner).on_client_segment(&OTHER), Action::Refuse);
+        assert_eq!(Flow::decided(Role::Both).on_client_segment(&SYN), Action::AnswerSyn);
+    }
+
+    #[test]
+    fn holding_ends() {
+        let flow = Flow::deciding();
+        let at = |idle, age| expire(&flow, idle, age, Socket::Unknown);
+        assert_eq!(at(999, 9_999), Expiry::Keep);
+        assert_eq!(at(1_000, 1_000), Expiry::Decide);
+        assert_eq!(at(0, 10_000), Expiry::Decide);
+    }
+
+    #[test]
+    fn quiet_flows() {
+        for role in [Role::Owner, Role::Both] {
+            let waiting = Flow::decided(role);
+            assert_eq!(expire(&waiting, 59_999, 59_999, Socket::Absent), Expiry::Keep);
+            assert_eq!(expire(&waiting, 0, 60_000, Socket::Unknown), Expiry::AskSocket);
+            assert_eq!(expire(&waiting, 0, 60_000, Socket::Absent), Expiry::Free);
+
+            let mut flow = live(role);
+            assert_eq!(expire(&flow, 7_439_999, u64::MAX, Socket::Absent), Expiry::Keep);
+            assert_eq!(expire(&flow, 7_440_000, u64::MAX, Socket::Unknown), Expiry::AskSocket);
+            assert_eq!(expire(&flow, 7_440_000, u64::MAX, Socket::Present), Expiry::Keep);
+            assert_eq!(expire(&flow, 7_440_000, u64::MAX, Socket::Absent), Expiry::Close);
+            for flags in [FIN, RST] {
+                let mut half = flow;
+                half.on_server_segment(flags);
+                assert!(half.closing());
+                assert_eq!(expire(&half, 60_000, u64::MAX, Socket::Absent), Expiry::Close);
+            }
+            flow.on_client_segment(&with_socket(bare(FIN)));
+            assert_eq!(expire(&flow, 59_999, u64::MAX, Socket::Absent), Expiry::Keep);
+            assert_eq!(expire(&flow, 60_000, u64::MAX, Socket::Unknown), Expiry::AskSocket);
+
+            flow.on_gone();
+            assert_eq!(expire(&flow, u64::MAX, 767_999, Socket::Absent), Expiry::Keep);
+            assert_eq!(expire(&flow, u64::MAX, 768_000, Socket::Unknown), Expiry::AskSocket);
+            assert_eq!(expire(&flow, u64::MAX, 768_000, Socket::Present), Expiry::Keep);
+            assert_eq!(expire(&flow, u64::MAX, 768_000, Socket::Absent), Expiry::Free);
+        }
+        let entry = live(Role::Entry);
+        assert_eq!(expire(&entry, 7_440_000, 0, Socket::Unknown), Expiry::Close);
+        assert_eq!(expire(&closed(Role::Entry), 0, 768_000, Socket::Unknown), Expiry::Free);
+    }
+
+    #[test]
+    fn who_goes_first() {
+        let mut half = live(Role::Entry);
+        half.on_client_segment(&bare(FIN));
+        let order = [
+            closed(Role::Both),
+            Flow::decided(Role::Owner),
+            half,
+            live(Role::Owner),
+            live(Role::Entry),
+        ];
+        for (flow, rank) in order.iter().zip(0u8..) {
+            assert_eq!(eviction_rank(flow, false), Some(rank));
+            assert_eq!(eviction_rank(flow, true), None);
+        }
+        assert_eq!(eviction_rank(&Flow::deciding(), false), None);
+    }
+
+    #[test]
+    fn four_bytes() {
+        assert_eq!(core::mem::size_of::<Flow>(), 4);
+    }
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Whether a member is there: what this member hears of it, and what the others say they hear.
+//!
+//! Speaks to state messages ([`crate::wire::control::StateMsg`]).
+//!
+//! One member's ears are not enough to call another dead: a cable that works in one direction
+//! only, or a pause of the listener itself, looks the same. Times are milliseconds of a clock that
+//! only goes forward.
+
+use crate::decide::limits::DOWN_MS;
+use crate::decide::limits::MEMBER_WORDS;
+use crate::decide::limits::SLOW_START_MS;
+use crate::decide::limits::STATE_INTERVAL_MS;
+use crate::decide::limits::SUSPECT_INTERVALS;
+use crate::wire::control::AdminState;
+
+/// Whom a member hears: bit `id % 64` of word `id / 64`.
+pub type Hears = [u64; MEMBER_WORDS];
+
+/// Whether member `id` is in the map.
+pub fn hears(map: &Hears, id: u16) -> bool {
+    map.get(usize::from(id / 64)).is_some_and(|word| word & bit(id) != 0)
+}
+
+/// Adds member `id` to the map. An id that has no place in it changes nothing.
+pub fn hear(map: &mut Hears, id: u16) {
+    if let Some(word) = map.get_mut(usize::from(id / 64)) {
+        *word |= bit(id);
+    }
+}
+
+fn bit(id: u16) -> u64 {
+    1u64.wrapping_shl(u32::from(id % 64))
+}
+
+/// How a member is, as this one sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// Heard, and ready for new sessions.
+    Up,
+    /// Not heard for some messages: no new sessions, but its connections are still sent there.
+    Suspect,
+    /// Confirmed dead, or taken out by the operator: its sessions get new homes.
+    Down,
+    /// Back with an empty table: no new sessions until the others have told it what they know.
+    Joining,
+    /// Heard; serves its sessions but gets no new ones.
+    Draining,
+}
+
+/// What is known of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When its last state message came; before the first, when we began to listen for it.
+    pub last_heard_ms: u64,
+    /// What it last said of itself, or the operator of it.
+    pub admin: AdminState,
+    /// It has been told all that the others know since it came up.
+    pub joined: bool,
+}
+
+/// Time constants, scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Interval at which the member sends, as stretched by the size of the farm.
+    pub interval_ms: u64,
+    /// Silence before it may be called down.
+    pub down_ms: u64,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { interval_ms: STATE_INTERVAL_MS, down_ms: DOWN_MS }
+    }
+}
+
+/// What the others say of a member: of those that we hear now, without it and us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Votes {
+    /// Members that we hear.
+    pub voters: u16,
+    /// Those among them that hear it.
+    pub hear_it: u16,
+}
+
+impl Votes {
+    /// Adds what one member says that we hear ourselves (see [`heard`]).
+    pub fn add(&mut self, hears_it: bool) {
+        self.voters = self.voters.saturating_add(1);
+        self.hear_it = self.hear_it.saturating_add(u16::from(hears_it));
+    }
+
+    /// Whether more than half of them do not hear it. If there is nobody to ask, time decides.
+    fn silent(&self) -> bool {
+        let silent = u32::from(self.voters.saturating_sub(self.hear_it));
+        self.voters == 0 || silent.saturating_mul(2) > u32::from(self.voters)
+    }
+}
+
+/// Whether a member is heard now: no more than two messages missed. Messages come with some
+/// jitter, so half an interval is added.
+pub fn heard(seen: &Seen, now_ms: u64, times: &Times) -> bool {
+    let missed = times.interval_ms.saturating_mul(SUSPECT_INTERVALS);
+    let limit = missed.saturating_add(times.interval_ms / 2);
+    now_ms.saturating_sub(seen.last_heard_ms) <= limit
+}
+
+/// How a member is.
+///
+/// Down needs silence for [`Times::down_ms`] here, and that most of the members heard here do not
+/// hear it either; in a farm of two, or if we hear nobody, silence alone.
+pub fn liveness(seen: &Seen, now_ms: u64, times: &Times, votes: &Votes) -> Liveness {
+    if seen.admin == AdminState::Down {
+        return Liveness::Down;
+    }
+    if !heard(seen, now_ms, times) {
+        let long = now_ms.saturating_sub(seen.last_heard_ms) >= times.down_ms;
+        return if long && votes.silent() { Liveness::Down } else { Liveness::Suspect };
+    }
+    match (seen.admin, seen.joined) {
+        (AdminState::Draining, _) => Liveness::Draining,
+        (_, false) => Liveness::Joining,
+        (_, true) => Liveness::Up,
+    }
+}
+
+/// Whether a member gets new sessions of a service: it is up and has a listener.
+pub fn eligible(liveness: Liveness, listener: bool) -> bool {
+    liveness == Liveness::Up && listener
+}
+
+/// Whether requests of a member's sessions are still sent to it. If not they get a new home.
+pub fn keeps_sessions(liveness: Liveness) -> bool {
+    liveness != Liveness::Down
+}
+
+/// Whether this member may tell the others of new homes for the sessions of a dead one.
+///
+/// `heard` members of `configured` are heard, both with this one. The smaller part of a divided
+/// farm serves, but replicates nothing, or the other part's choices would be overruled when they
+/// meet again. Of two equal halves the one with the lowest id of the farm counts (`has_lowest`).
+/// In a farm of two, time alone decides.
+pub fn may_rehome(heard: u16, configured: u16, has_lowest: bool) -> bool {
+    let (twice, all) = (u32::from(heard).saturating_mul(2), u32::from(configured));
+    all <= 2 || twice > all || twice == all && has_lowest
+}
+
+/// The weight that counts `up_ms` after a member came up: it grows from a tenth to the whole over
+/// `slow_start_ms`, so that a member with cold caches is not given every new session.
+pub fn ramp(weight: u16, up_ms: u64, slow_start_ms: u64) -> u16 {
+    let slow = slow_start_ms.min(u64::from(u32::MAX));
+    if up_ms >= slow {
+        return weight;
+    }
+    let whole = u64::from(weight);
+    // 16 by 32 bits, and not above the whole, since up_ms < slow.
+    let grown = whole.saturating_mul(up_ms).checked_div(slow).unwrap_or(whole);
+    let least = whole.div_ceil(10);
+    u16::try_from(grown.max(least)).unwrap_or(weight)
+}
+
+/// [`ramp`] over the usual time.
+pub fn ramp_default(weight: u16, up_ms: u64) -> u16 {
+    ramp(weight, up_ms, SLOW_START_MS)
+}
+
+#[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_member))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
+mod tests {
+    use super::*;
+
+    const T0: u64 = 50_000;
+    const SEEN: Seen = Seen { last_heard_ms: T0, admin: AdminState::Up, joined: true };
+
+    fn votes(voters: u16, hear_it: u16) -> Votes {
+        Votes { voters, hear_it }
+    }
+
+    fn after(ms: u64, votes: Votes) -> Liveness {
+        liveness(&SEEN, T0 + ms, &Times::default(), &votes)
+    }
+
+    #[test]
+    fn the_map_of_who_hears_whom() {
+        let mut map: Hears = [0; MEMBER_WORDS];
+        for id in [1, 63, 64, 1023] {
+            assert!(!hears(&map, id));
+            hear(&mut map, id);
+            assert!(hears(&map, id));
+        }
+        assert!(!hears(&map, 2) && !hears(&map, 65) && !hears(&map, 1022));
+        hear(&mut map, 1024);
+        hear(&mut map, u16::MAX);
+        assert!(!hears(&map, 1024) && !hears(&map, u16::MAX));
+        assert_eq!(map.iter().map(|w| w.count_ones()).sum::<u32>(), 4);
+    }
+
+    #[test]
+    fn two_missed_messages_make_a_suspect() {
+        assert_eq!(after(0, votes(5, 0)), Liveness::Up);
+        assert_eq!(after(250, votes(5, 0)), Liveness::Up);
+        assert_eq!(after(251, votes(5, 0)), Liveness::Suspect);
+        // A stretched interval stretches it.
+        let slow = Times { interval_ms: 1000, ..Times::default() };
+        assert_eq!(liveness(&SEEN, T0 + 2500, &slow, &votes(0, 0)), Liveness::Up);
+        assert_eq!(liveness(&SEEN, T0 + 2501, &slow, &votes(0, 0)), Liveness::Down);
+    }
+
+    #[test]
+    fn down_needs_a_second_and_a_majority() {
+        assert_eq!(after(999, votes(4, 0)), Liveness::Suspect);
+        assert_eq!(after(1000, votes(4, 0)), Liveness::Down);
+        assert_eq!(after(1000, votes(4, 1)), Liveness::Down);
+        assert_eq!(after(1000, votes(4, 2)), Liveness::Suspect);
+        assert_eq!(after(60_000, votes(4, 4)), Liveness::Suspect);
+        // A farm of three: the third has the say.
+        assert_eq!(after(1000, votes(1, 1)), Liveness::Suspect);
+        assert_eq!(after(1000, votes(1, 0)), Liveness::Down);
+        // A farm of two: time alone.
+        assert_eq!(after(999, votes(0, 0)), Liveness::Suspect);
+        assert_eq!(after(1000, votes(0, 0)), Liveness::Down);
+    }
+
+    #[test]
+    fn votes_are_counted() {
+        let mut v = Votes::default();
+        v.add(true);
+        v.add(false);
+        v.add(false);
+        assert_eq!(v, votes(3, 1));
+    }
+
+    #[test]
+    fn what_it_says_of_itself() {
+        let at = |admin, joined, ms| {
+            let seen = Seen { admin, joined, ..SEEN };
+            liveness(&seen, T0 + ms, &Times::default(), &votes(3, 0))
+        };
+        assert_eq!(at(AdminState::Up, false, 10), Liveness::Joining);
+        assert_eq!(at(AdminState::Draining, true, 10), Liveness::Draining);
+        assert_eq!(at(AdminState::Draining, false, 10), Liveness::Draining);
+        assert_eq!(at(AdminState::Down, true, 10), Liveness::Down);
+        // Silence is worse than what it said last.
+        assert_eq!(at(AdminState::Up, false, 300), Liveness::Suspect);
+        assert_eq!(at(AdminState::Draining, true, 5000), Liveness::Down);
+    }
+
+    #[test]
+    fn a_clock_that_stood_still() {
+        // Heard after `now` was read.
+        assert_eq!(liveness(&SEEN, T0 - 5, &Times::default(), &votes(3, 0)), Liveness::Up);
+    }
+
+    #[test]
+    fn who_gets_what() {
+        use Liveness::*;
+        for (state, new, keeps) in [
+            (Up, true, true),
+            (Suspect, false, true),
+            (Joining, false, true),
+            (Draining, false, true),
+            (Down, false, false),
+        ] {
+            assert_eq!(eligible(state, true), new);
+            assert!(!eligible(state, false));
+            assert_eq!(keeps_sessions(state), keeps);
+        }
+    }
+
+    #[test]
+    fn only_the_larger_part_replicates_new_homes() {
+        assert!(may_rehome(1, 1, true) && may_rehome(1, 2, false));
+        assert!(may_rehome(2, 3, false) && !may_rehome(1, 3, true));
+        assert!(may_rehome(2, 4, true) && !may_rehome(2, 4, false));
+        assert!(may_rehome(3, 4, false) && !may_rehome(1, 4, true));
+    }
+
+    #[test]
+    fn slow_start() {
+        assert_eq!(ramp(100, 0, 10_000), 10);
+        assert_eq!(ramp(100, 500, 10_000), 10);
+        assert_eq!(ramp(100, 5_000, 10_000), 50);
+        assert_eq!(ramp(100, 9_999, 10_000), 99);
+        assert_eq!(ramp(100, 10_000, 10_000), 100);
+        assert_eq!(ramp(1, 0, 10_000), 1);
+        assert_eq!(ramp(0, 0, 10_000), 0);
+        assert_eq!(ramp(7, 0, 0), 7);
+        assert_eq!(ramp(u16::MAX, u64::MAX - 1, u64::MAX), u16::MAX);
+        assert_eq!(ramp_default(100, 5_000), 50);
+    }
+}
