@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing attach` and `homing detach`.
+
+use crate::out::Failure;
+use crate::out::Out;
+use clap::Args;
+use homing_nl::consts::cmd;
+use homing_nl::consts::device;
+use homing_nl::Client;
+use homing_nl::Request;
+
+/// Attach a device.
+#[derive(Args)]
+pub struct Attach {
+    /// Name of the device
+    device: String,
+}
+
+impl Attach {
+    /// Does it.
+    pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        let request = Request::new(cmd::DEVICE_ATTACH).string(device::IFNAME, &self.device);
+        Client::open()?.set(&request)?;
+        out.done()
+    }
+}
+
+/// Detach a device.
+#[derive(Args)]
+pub struct Detach {
+    /// Name of the device
+    device: String,
+    /// Reset the sequence-shifted connections that would otherwise refuse it
+    #[arg(long)]
+    force: bool,
+}
+
+impl Detach {
+    /// Does it.
+    pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        let mut request = Request::new(cmd::DEVICE_DETACH).string(device::IFNAME, &self.device);
+        if self.force {
+            request = request.flag(device::FORCE);
+        }
+        Client::open()?.set(&request)?;
+        out.done()
+    }
+}

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing doctor`: what in this host or this farm would break connections, and how to mend it.
+//!
+//! Facts are gathered first, then judged by functions without side effects. Facts about the host
+//! are those of the network namespace that the tool runs in.
+
+mod facts;
+mod firewall;
+
+use crate::out::Failure;
+use crate::out::Out;
+use facts::Facts;
+use homing_nl::Client;
+use serde_json::json;
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// Difference of two clocks from which sessions and cookies get confused lifetimes.
+const CLOCK_WARN_MS: u32 = 2_000;
+/// Difference from which the cookies of one member are refused by another (an epoch is 256 s).
+const CLOCK_ERROR_MS: u32 = 200_000;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    /// Connections or sessions fail.
+    Error,
+    /// Something works worse than it could, or fails in some cases.
+    Warning,
+}
+
+impl Severity {
+    fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// One thing found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    /// Stable name of the check.
+    id: &'static str,
+    severity: Severity,
+    what: String,
+    mend: String,
+}
+
+/// Checks, prints, and answers 0 when nothing was found, else 1.
+pub fn run(out: &Out) -> Result<ExitCode, Failure> {
+    let mut client = Client::open()?;
+    let facts = Facts::gather(&mut client)?;
+    let findings = judge(&facts);
+    out.print(|| findings.iter().map(json).collect(), || text(&findings))?;
+    Ok(if findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn json(finding: &Finding) -> Value {
+    json!({
+        "id": finding.id,
+        "severity": finding.severity.name(),
+        "what": finding.what,
+        "mend": finding.mend,
+    })
+}
+
+fn text(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "nothing found\n".to_string();
+    }
+    findings
+        .iter()
+        .map(|f| {
+            format!(
+                "{} {}: {}\n    mend: {}\n",
+                f.severity.name(),
+                f.id,
+                f.what,
+                f.mend
+            )
+        })
+        .collect()
+}
+
+/// All checks, the worst findings first.
+fn judge(facts: &Facts) -> Vec<Finding> {
+    let mut found = Found(Vec::new());
+    found.farm(facts);
+    found.members(facts);
+    found.services(facts);
+    found.devices(facts);
+    found.tcp(facts);
+    found.firewall(facts);
+    found.0.sort_by_key(|finding| finding.severity);
+    found.0
+}
+
+struct Found(Vec<Finding>);
+
+impl Found {
+    fn add(&mut self, severity: Severity, id: &'static str, what: String, mend: String) {
+        self.0.push(Finding {
+            id,
+            severity,
+            what,
+            mend,
+        });
+    }
+
+    fn error(&mut self, id: &'static str, what: impl Into<String>, mend: impl Into<String>) {
+        self.add(Severity::Error, id, what.into(), mend.into());
+    }
+
+    fn warning(&mut self, id: &'static str, what: impl Into<String>, mend: impl Into<String>) {
+        self.add(Severity::Warning, id, what.into(), mend.into());
+    }
+
+    fn farm(&mut self, facts: &Facts) {
+        if facts.status.keys == 0 {
+            self.error(
+                "no-key",
+                "no farm key is loaded",
+                "homing key set FILE, with the same file on every member",
+            );
+        }
+        if facts.status.member_id == 0 {
+            self.error(
+                "no-local-member",
+                "no member has an address of this host, so this host is no member",
+                "homing member set NAME --id N --addr ADDRESS, with an address that 'ip address' shows here",
+            );
+        }
+        if facts.status.attached.is_empty() {
+            self.error(
+                "not-attached",
+                "no device is attached, so no packet is looked at",
+                "homing attach DEVICE",
+            );
+        }
+        if facts.services.is_empty() {
+            self.warning(
+                "no-service",
+                "no service is configured",
+                "homing service add VIP:PORT",
+            );
+        }
+    }
+
+    fn members(&mut self, facts: &Facts) {
+        for member in facts.members.iter().filter(|member| !member.local) {
+            if member.last_seen_ms.is_none() {
+                self.warning(
+                    "member-silent",
+                    format!("{} has never been heard", member.name),
+                    format!(
+                        "load the same key there, and let UDP port {} pass between {} and this host",
+                        facts.status.port, member.addr
+                    ),
+                );
+            }
+            let skew = member.clock_skew_ms.unsigned_abs();
+            if member.last_seen_ms.is_none() || skew < CLOCK_WARN_MS {
+                continue;
+            }
+            let what = format!("the clock of {} differs by {} s", member.name, skew / 1000);
+            let mend = "synchronise the clocks of all members (chrony, systemd-timesyncd)";
+            match skew < CLOCK_ERROR_MS {
+                true => self.warning("clock-skew", what, mend),
+                false => self.error("clock-skew", what, mend),
+            }
+        }
+    }
+
+    fn services(&mut self, facts: &Facts) {
+        for service in &facts.services {
+            let name = std::net::SocketAddr::new(service.vip, service.port);
+            if service.listeners == 0 && !service.local_listener {
+                self.error(
+                    "no-listener",
+                    format!("no member listens on {name}"),
+                    "start the server, or let it listen on this address and port",
+                );
+            } else if !service.local_listener {
+                self.warning(
+                    "no-listener",
+                    format!(
+                        "nothing listens on {name} here, so this member gets no sessions of it"
+                    ),
+                    "start the server, or let it listen on this address and port",
+                );
+            }
+            if !facts.local_vips.contains(&service.vip) {
+                self.error(
+                    "vip-not-local",
+                    format!(
+                        "{} is no address of this host, so its packets are not delivered",
+                        service.vip
+                    ),
+                    format!(
+                        "ip address add {}/{} dev lo",
+                        service.vip,
+                        if service.vip.is_ipv4() { 32 } else { 128 }
+                    ),
+                );
+            }
+        }
+    }
+
+    fn devices(&mut self, facts: &Facts) {
+        for device in &facts.devices {
+            if device.rp_filter == Some(1) {
+                self.warning(
+                    "rp-filter",
+                    format!(
+                        "{} drops packets whose sender is routed by another device (rp_filter=1)",
+                        device.name
+                    ),
+                    format!(
+                        "sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.{}.rp_filter=2",
+                        device.name
+                    ),
+                );
+            }
+            for vip in &device.shared_vips {
+                if device.arp_ignore == Some(0) {
+                    self.error(
+                        "arp-ignore",
+                        format!(
+                            "{} answers ARP for {vip}, which every member of this LAN has",
+                            device.name
+                        ),
+                        format!("sysctl -w net.ipv4.conf.{}.arp_ignore=1", device.name),
+                    );
+                }
+                if device.arp_announce.is_some_and(|value| value < 2) {
+                    self.error(
+                        "arp-announce",
+                        format!(
+                            "{} announces {vip} by ARP, which every member of this LAN has",
+                            device.name
+                        ),
+                        format!("sysctl -w net.ipv4.conf.{}.arp_announce=2", device.name),
+                    );
+                }
+            }
+        }
+    }
+
+    fn tcp(&mut self, facts: &Facts) {
+        if facts.sysctl("net.ipv4.tcp_syncookies") == Some(0) {
+            self.error(
+                "tcp-syncookies",
+                "net.ipv4.tcp_syncookies is 0: the stack would refuse every connection, so SYNs are left alone",
+                "sysctl -w net.ipv4.tcp_syncookies=1",
+            );
+        }
+        for (name, lost) in [
+            (
+                "tcp_timestamps",
+                "exact window scales and ECN are lost in the handshake",
+            ),
+            ("tcp_sack", "losses are repaired slowly"),
+            (
+                "tcp_window_scaling",
+                "no connection can use a window above 64 KiB",
+            ),
+        ] {
+            if facts.sysctl(&format!("net.ipv4.{name}")) == Some(0) {
+                self.warning(
+                    match name {
+                        "tcp_timestamps" => "tcp-timestamps",
+                        "tcp_sack" => "tcp-sack",
+                        _ => "tcp-window-scaling",
+                    },
+                    format!("net.ipv4.{name} is 0: {lost}"),
+                    format!("sysctl -w net.ipv4.{name}=1"),
+                );
+            }
+        }
+        if facts.sysctl("net.netfilter.nf_conntrack_tcp_loose") == Some(0) {
+            self.error(
+                "conntrack-loose",
+                "net.netfilter.nf_conntrack_tcp_loose is 0: conntrack never sees our SYN and calls every connection invalid",
+                "sysctl -w net.netfilter.nf_conntrack_tcp_loose=1, or notrack for the service ports",
+            );
+        }
+    }
+
+    fn firewall(&mut self, facts: &Facts) {
+        for service in &facts.services {
+            for rule in facts.firewall.refuses_midstream(service.port) {
+                self.error(
+                    "firewall-new-not-syn",
+                    format!(
+                        "a rule refuses new connections without SYN, which ours are to it: {rule}"
+                    ),
+                    format!(
+                        "accept port {} before it, or 'notrack' port {} in the raw table",
+                        service.port, service.port
+                    ),
+                );
+            }
+        }
+        for rule in facts.firewall.refuses_udp(facts.status.port) {
+            self.error(
+                "farm-port-blocked",
+                format!(
+                    "UDP port {} of the farm is refused: {rule}",
+                    facts.status.port
+                ),
+                format!(
+                    "accept UDP port {} from the other members",
+                    facts.status.port
+                ),
+            );
+        }
+        self.0.dedup();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::facts::DeviceFacts;
+    use super::firewall::Firewall;
+    use super::*;
+    use crate::address::tests::example_member;
+    use homing_nl::Service;
+    use homing_nl::Status;
+
+    fn service() -> Service {
+        Service {
+            vip: "10.80.0.1".parse().unwrap(),
+            port: 80,
+            group: 0,
+            policy: None,
+            cookie: "homing".to_string(),
+            secure: false,
+            insert: true,
+            idle_timeout: 1800,
+            absolute_timeout: 86400,
+            domain: String::new(),
+            max_age: 0,
+            same_site: None,
+            listeners: 2,
+            local_listener: true,
+            sessions: 0,
+            connections: 0,
+        }
+    }
+
+    /// A host where nothing is wrong.
+    fn healthy() -> Facts {
+        Facts {
+            status: Status {
+                keys: 1,
+                member_id: 1,
+                attached: vec!["eth0".to_string()],
+                port: 6470,
+                ..Status::default()
+            },
+            members: vec![example_member(1), example_member(2)],
+            services: vec![service()],
+            local_vips: vec!["10.80.0.1".parse().unwrap()],
+            devices: vec![DeviceFacts {
+                name: "eth0".to_string(),
+                rp_filter: Some(0),
+                arp_ignore: Some(0),
+                arp_announce: Some(0),
+                shared_vips: vec![],
+            }],
+            sysctls: [
+                "tcp_syncookies",
+                "tcp_timestamps",
+                "tcp_sack",
+                "tcp_window_scaling",
+            ]
+            .map(|name| (format!("net.ipv4.{name}"), 1))
+            .to_vec(),
+            firewall: Firewall::default(),
+        }
+    }
+
+    fn ids(change: impl Fn(&mut Facts)) -> Vec<&'static str> {
+        let mut facts = healthy();
+        change(&mut facts);
+        judge(&facts).iter().map(|finding| finding.id).collect()
+    }
+
+    fn set(facts: &mut Facts, name: &str, value: i64) {
+        facts.sysctls.retain(|(known, _)| known != name);
+        facts.sysctls.push((name.to_string(), value));
+    }
+
+    #[test]
+    fn a_healthy_host_has_no_finding() {
+        assert_eq!(judge(&healthy()), []);
+        assert_eq!(text(&[]), "nothing found\n");
+    }
+
+    #[test]
+    fn each_fault_alone_gives_its_finding_alone() {
+        assert_eq!(ids(|f| f.status.keys = 0), ["no-key"]);
+        assert_eq!(ids(|f| f.status.member_id = 0), ["no-local-member"]);
+        assert_eq!(ids(|f| f.status.attached.clear()), ["not-attached"]);
+        assert_eq!(ids(|f| f.services.clear()), ["no-service"]);
+        assert_eq!(ids(|f| f.members[1].last_seen_ms = None), ["member-silent"]);
+        assert_eq!(ids(|f| f.members[1].clock_skew_ms = -2000), ["clock-skew"]);
+        assert_eq!(
+            ids(|f| f.members[1].clock_skew_ms = i32::MIN),
+            ["clock-skew"]
+        );
+        assert_eq!(
+            ids(|f| f.services[0].local_listener = false),
+            ["no-listener"]
+        );
+        assert_eq!(ids(|f| f.local_vips.clear()), ["vip-not-local"]);
+        assert_eq!(ids(|f| f.devices[0].rp_filter = Some(1)), ["rp-filter"]);
+        assert_eq!(
+            ids(|f| set(f, "net.ipv4.tcp_syncookies", 0)),
+            ["tcp-syncookies"]
+        );
+        assert_eq!(
+            ids(|f| set(f, "net.ipv4.tcp_timestamps", 0)),
+            ["tcp-timestamps"]
+        );
+        assert_eq!(ids(|f| set(f, "net.ipv4.tcp_sack", 0)), ["tcp-sack"]);
+        assert_eq!(
+            ids(|f| set(f, "net.ipv4.tcp_window_scaling", 0)),
+            ["tcp-window-scaling"]
+        );
+        assert_eq!(
+            ids(|f| set(f, "net.netfilter.nf_conntrack_tcp_loose", 0)),
+            ["conntrack-loose"]
+        );
+        assert_eq!(
+            ids(|f| set(f, "net.netfilter.nf_conntrack_tcp_loose", 1)),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn arp_counts_only_where_the_vip_is_on_the_lan() {
+        let vip = "10.80.0.1".parse().unwrap();
+        let shared = |f: &mut Facts| f.devices[0].shared_vips = vec![vip];
+        assert_eq!(ids(shared), ["arp-ignore", "arp-announce"]);
+        assert_eq!(
+            ids(|f| {
+                shared(f);
+                f.devices[0].arp_ignore = Some(1);
+                f.devices[0].arp_announce = Some(2);
+            }),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn errors_come_before_warnings() {
+        let found = ids(|f| {
+            f.members[1].last_seen_ms = None;
+            f.services[0].listeners = 0;
+            f.services[0].local_listener = false;
+        });
+        assert_eq!(found, ["no-listener", "member-silent"]);
+    }
+
+    #[test]
+    fn a_finding_says_what_and_how_to_mend() {
+        let mut facts = healthy();
+        facts.status.keys = 0;
+        let finding = &judge(&facts)[0];
+        let json = json(finding);
+        assert_eq!(
+            (&json["id"], &json["severity"]),
+            (&json!("no-key"), &json!("error"))
+        );
+        assert!(text(std::slice::from_ref(finding)).contains("mend: homing key set"));
+    }
+}

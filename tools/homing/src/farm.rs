@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing farm`: what must be the same on every member.
+
+use crate::out::Failure;
+use crate::out::Out;
+use clap::Args;
+use clap::Subcommand;
+use homing_nl::consts::cmd;
+use homing_nl::consts::farm;
+use homing_nl::Client;
+use homing_nl::Request;
+
+/// What to do with the farm.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Change settings; what is not given stays
+    Set(Set),
+}
+
+/// Change settings.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub struct Set {
+    /// UDP port of farm traffic
+    #[arg(long)]
+    port: Option<u16>,
+    /// Milliseconds between state messages
+    #[arg(long, value_name = "MS")]
+    state_interval: Option<u32>,
+    /// Factor on every time constant, for slow test beds
+    #[arg(long)]
+    scale: Option<u16>,
+    /// Number of the farm, 24 bits
+    #[arg(long)]
+    id: Option<u32>,
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        let Command::Set(set) = self;
+        let mut request = Request::new(cmd::FARM_SET);
+        if let Some(port) = set.port {
+            request = request.u16(farm::PORT, port);
+        }
+        if let Some(ms) = set.state_interval {
+            request = request.u32(farm::STATE_INTERVAL, ms);
+        }
+        if let Some(scale) = set.scale {
+            request = request.u16(farm::SCALE, scale);
+        }
+        if let Some(id) = set.id {
+            request = request.u32(farm::ID, id);
+        }
+        Client::open()?.set(&request)?;
+        out.done()
+    }
+}

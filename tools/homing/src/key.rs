@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing key`: make a farm key, and load one from a file.
+//!
+//! A key never appears on a command line, where every user could read it, and is never shown.
+
+use crate::out::Failure;
+use crate::out::Out;
+use clap::Args;
+use clap::Subcommand;
+use clap::ValueEnum;
+use homing_nl::consts::cmd;
+use homing_nl::consts::key;
+use homing_nl::consts::KeyRole;
+use homing_nl::Client;
+use homing_nl::Request;
+use serde_json::json;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+/// Longest file that is read; a key with a comment behind it is far shorter.
+const MAX_FILE: u64 = 4096;
+
+/// What to do with keys.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Load a farm key: 64 hexadecimal digits or base64 of 32 bytes in the file's first line
+    Set(Set),
+    /// Print a new farm key; keep it in a file that only root can read
+    Generate,
+}
+
+/// Load a key.
+#[derive(Args)]
+pub struct Set {
+    /// The file; - for standard input
+    file: PathBuf,
+    /// Number of the key, the same on every member
+    #[arg(long, default_value_t = 0)]
+    id: u8,
+    /// Send: the key makes cookies, session ids and messages. Receive: it only verifies them
+    #[arg(long, default_value = "send")]
+    role: Role,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Role {
+    /// Makes and verifies
+    Send,
+    /// Verifies only
+    Receive,
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        match self {
+            Command::Set(set) => {
+                let secret = set.read()?;
+                let role = match set.role {
+                    Role::Send => KeyRole::Send,
+                    Role::Receive => KeyRole::Receive,
+                };
+                let request = Request::new(cmd::KEY_SET)
+                    .u8(key::ID, set.id)
+                    .bytes(key::SECRET, &secret)
+                    .u32(key::ROLE, role as u32);
+                Client::open()?.set(&request)?;
+                out.done()
+            }
+            Command::Generate => {
+                let mut secret = [0; 32];
+                File::open("/dev/urandom")?.read_exact(&mut secret)?;
+                let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+                out.print(|| json!({ "key": text }), || format!("{text}\n"))
+            }
+        }
+    }
+}
+
+impl Set {
+    fn read(&self) -> Result<[u8; 32], Failure> {
+        let name = self.file.display();
+        let fail = |error| Failure::new(format!("{name}: {error}"));
+        let mut text = String::new();
+        if self.file.as_os_str() == "-" {
+            std::io::stdin().take(MAX_FILE).read_to_string(&mut text)?;
+        } else {
+            let file = File::open(&self.file).map_err(fail)?;
+            let metadata = file.metadata().map_err(fail)?;
+            if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+                eprintln!("homing: warning: {name} can be read by others: chmod 600 {name}");
+            }
+            file.take(MAX_FILE)
+                .read_to_string(&mut text)
+                .map_err(fail)?;
+        }
+        let line = text.lines().next().unwrap_or_default().trim();
+        parse(line).ok_or_else(|| {
+            Failure::new(format!(
+                "{name}: no key in its first line: 64 hexadecimal digits, or base64 of 32 bytes \
+                 ('homing key generate' makes one)"
+            ))
+        })
+    }
+}
+
+/// 32 bytes out of 64 hexadecimal digits, or of base64 with or without padding.
+fn parse(line: &str) -> Option<[u8; 32]> {
+    let mut bytes = Vec::new();
+    if line.len() == 64 && line.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        for pair in line.as_bytes().chunks(2) {
+            bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
+        }
+    } else {
+        let line = line.strip_suffix('=').unwrap_or(line);
+        let mut bits = 0u32;
+        let mut count = 0;
+        for byte in line.bytes() {
+            let value = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => return None,
+            };
+            bits = (bits << 6 | u32::from(value)) & 0xffff;
+            count += 6;
+            if count >= 8 {
+                count -= 8;
+                bytes.push((bits >> count) as u8);
+            }
+        }
+        // 43 characters hold 258 bits: the last two must be zero.
+        if line.len() != 43 || bits & 3 != 0 {
+            return None;
+        }
+    }
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_and_base64_give_the_same_key() {
+        let key: [u8; 32] = std::array::from_fn(|index| index as u8 * 8 + 7);
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(parse(&hex), Some(key));
+        assert_eq!(parse(&hex.to_uppercase()), Some(key));
+        // Made with base64(1).
+        let base64 = "Bw8XHycvNz9HT1dfZ293f4ePl5+nr7e/x8/X3+fv9/8=";
+        assert_eq!(parse(base64), Some(key));
+        assert_eq!(parse(base64.trim_end_matches('=')), Some(key));
+        assert_eq!(
+            parse(&base64.replace('+', "-").replace('/', "_")),
+            Some(key)
+        );
+    }
+
+    #[test]
+    fn anything_else_is_no_key() {
+        let almost = "Bw8XHycvNz9HT1dfZ293f4ePl5+nr7e/x8/X3+fv9/9=";
+        for bad in [
+            "",
+            "00",
+            &"0".repeat(63),
+            &"0".repeat(65),
+            &"g".repeat(64),
+            almost,
+            "secret",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

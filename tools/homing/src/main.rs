@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing`, the operator's tool: the table of its commands.
+//!
+//! Exit status: 0 done, 1 refused or failed (for `doctor`: something found), 2 used wrongly.
+
+mod address;
+mod debug;
+mod device;
+mod doctor;
+mod farm;
+mod key;
+mod member;
+mod monitor;
+mod out;
+mod service;
+mod session;
+mod show;
+
+use clap::CommandFactory;
+use clap::Parser;
+use clap::Subcommand;
+use out::Failure;
+use out::Out;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Configure, watch and repair a web farm that balances itself.
+#[derive(Parser)]
+#[command(name = "homing", version, max_term_width = 100)]
+#[command(after_help = "Without a command: show status and members.")]
+struct Arguments {
+    /// One JSON document on standard output; for `monitor` one object a line
+    #[arg(short, long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Let homing look at the packets of a device
+    Attach(device::Attach),
+    /// Stop looking at the packets of a device
+    Detach(device::Detach),
+    /// The members of the farm
+    #[command(subcommand)]
+    Member(member::Command),
+    /// The virtual addresses and ports that every member serves
+    #[command(subcommand)]
+    Service(service::Command),
+    /// The sessions that the farm keeps
+    #[command(subcommand)]
+    Session(session::Command),
+    /// What is the same for the whole farm
+    #[command(subcommand)]
+    Farm(farm::Command),
+    /// The farm keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// What this member knows
+    #[command(subcommand)]
+    Show(show::Command),
+    /// Print what happens, as it happens
+    Monitor(monitor::Monitor),
+    /// Check this host and say how to mend what is found
+    Doctor,
+    /// Switches for tests and for looking closer
+    #[command(subcommand)]
+    Debug(debug::Command),
+    /// Print a completion script for a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let out = Out::new(arguments.json);
+    let Some(command) = arguments.command else {
+        return show::overview(&out).map(|()| ExitCode::SUCCESS);
+    };
+    match command {
+        Command::Attach(command) => command.run(&out),
+        Command::Detach(command) => command.run(&out),
+        Command::Member(command) => command.run(&out),
+        Command::Service(command) => command.run(&out),
+        Command::Session(command) => command.run(&out),
+        Command::Farm(command) => command.run(&out),
+        Command::Key(command) => command.run(&out),
+        Command::Show(command) => command.run(&out),
+        Command::Monitor(command) => command.run(&out),
+        Command::Doctor => return doctor::run(&out),
+        Command::Debug(command) => command.run(&out),
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "homing", &mut script);
+            out.text(&String::from_utf8_lossy(&script))
+        }
+        Command::Man { folder } => {
+            clap_mangen::generate_to(Arguments::command(), folder).map_err(Failure::from)
+        }
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("homing: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(line: &str) -> Option<i32> {
+        Arguments::try_parse_from(line.split(' '))
+            .err()
+            .map(|error| error.exit_code())
+    }
+
+    #[test]
+    fn the_table_of_commands_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn documented_lines_are_understood() {
+        for line in [
+            "homing",
+            "homing -j",
+            "homing service add 10.80.0.1:80 --group 3 --policy rr --cookie x --secure --no-insert",
+            "homing service add [fd80::1]:80",
+            "homing service del 10.80.0.1:80",
+            "homing service list",
+            "homing member set m1 --id 1 --addr 10.9.0.11 --weight 50 --state drain",
+            "homing member set m1 --state down",
+            "homing member del m1",
+            "homing attach eth0",
+            "homing detach eth0 --force",
+            "homing key set /tmp/key",
+            "homing key generate",
+            "homing session move abcdef m2",
+            "homing session end abcdef -j",
+            "homing show stats -j",
+            "homing monitor --group session",
+            "homing debug state m2 cpu=50 sessions=3 state=down",
+            "homing debug clock -5",
+            "homing debug clock +5",
+            "homing debug scale 10",
+            "homing completion bash",
+        ] {
+            assert_eq!(usage(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_two() {
+        for line in [
+            "homing frobnicate",
+            "homing service add 10.80.0.1",
+            "homing service add 10.80.0.1:0",
+            "homing service add nowhere:80",
+            "homing service add 10.80.0.1:80 --policy best",
+            "homing member set m1 --addr 10.9.0.300",
+            "homing member set m1 --state asleep",
+            "homing debug state m2 colour=red",
+            "homing debug clock soon",
+            "homing show",
+        ] {
+            assert_eq!(usage(line), Some(2), "{line}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing monitor`: events as they happen, one a line.
+
+use crate::address;
+use crate::out::Failure;
+use crate::out::Out;
+use crate::show;
+use clap::Args;
+use clap::ValueEnum;
+use homing_nl::Client;
+use homing_nl::Error;
+use homing_nl::Event;
+use homing_nl::Member;
+use serde_json::json;
+use serde_json::Value;
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+/// Print events.
+#[derive(Args)]
+pub struct Monitor {
+    /// Only events of this group; may be repeated
+    #[arg(long)]
+    group: Vec<Group>,
+    /// End after this many events
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+}
+
+/// A group of events.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Group {
+    /// Changes of the configuration
+    Config,
+    /// Changes of sessions
+    Session,
+    /// Changes of the state of members
+    Member,
+}
+
+impl Group {
+    fn name(self) -> &'static str {
+        match self {
+            Group::Config => "config",
+            Group::Session => "session",
+            Group::Member => "member",
+        }
+    }
+}
+
+impl Monitor {
+    /// Prints until it is interrupted.
+    pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        let mut events = Client::open()?;
+        let groups = match self.group.as_slice() {
+            [] => &[Group::Config, Group::Session, Group::Member],
+            groups => groups,
+        };
+        for group in groups {
+            events.join(group.name())?;
+        }
+        // A second socket: a reply must not stand in line behind events.
+        let mut client = Client::open()?;
+        let mut members = client.members()?;
+        let mut left = self.count;
+        while left != Some(0) {
+            let event = match events.watch() {
+                Ok(event) => event,
+                Err(error @ Error::Overrun) => {
+                    eprintln!("homing: {error}");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let stale = match &event {
+                Event::Config { .. } => true,
+                Event::Session(change) => !members
+                    .iter()
+                    .any(|member| member.id == change.session.home),
+                Event::Member(member) => !members.iter().any(|known| known.id == member.id),
+            };
+            if stale {
+                members = client.members()?;
+            }
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            match out.is_json() {
+                true => out.text(&format!("{}\n", event_json(&event, &members, now)))?,
+                false => out.text(&format!("{}\n", event_line(&event, &members, now)))?,
+            }
+            left = left.map(|left| left - 1);
+        }
+        Ok(())
+    }
+}
+
+/// An event for programs: `event` names its group, the rest is the noun it is about.
+fn event_json(event: &Event, members: &[Member], now: Duration) -> Value {
+    let (name, cause, mut noun) = match event {
+        Event::Config { generation, what } => (
+            "config",
+            None,
+            json!({ "generation": generation, "what": what.map(|what| what.name()) }),
+        ),
+        Event::Session(change) => (
+            "session",
+            Some(change.cause.map(|cause| cause.name())),
+            show::session_json(&change.session, members),
+        ),
+        Event::Member(member) => ("member", None, show::member_json(member)),
+    };
+    let mut whole =
+        json!({ "event": name, "time_ms": u64::try_from(now.as_millis()).unwrap_or(u64::MAX) });
+    if let (Some(whole), Some(noun)) = (whole.as_object_mut(), noun.as_object_mut()) {
+        if let Some(cause) = cause {
+            whole.insert("cause".to_string(), json!(cause));
+        }
+        whole.append(noun);
+    }
+    whole
+}
+
+/// An event for people; times are UTC.
+fn event_line(event: &Event, members: &[Member], now: Duration) -> String {
+    let day = now.as_secs() % 86400;
+    let clock = format!(
+        "{:02}:{:02}:{:02}.{:03}",
+        day / 3600,
+        day / 60 % 60,
+        day % 60,
+        now.subsec_millis()
+    );
+    let rest = match event {
+        Event::Config { generation, what } => {
+            format!(
+                "config   {} changed, generation {generation}",
+                what.map_or("something", |what| what.name())
+            )
+        }
+        Event::Session(change) => {
+            let session = &change.session;
+            format!(
+                "session  {:<7} {} home {} version {} {}",
+                change.cause.map_or("?", |cause| cause.name()),
+                match session.sid.as_str() {
+                    "" => session.key_hex(),
+                    sid => sid.to_string(),
+                },
+                address::name(members, session.home).unwrap_or_default(),
+                session.version,
+                session.state.map_or("?", |state| state.name()),
+            )
+        }
+        Event::Member(member) => {
+            format!(
+                "member   {} {}",
+                member.name,
+                member.state.map_or("?", |state| state.name())
+            )
+        }
+    };
+    format!("{clock} {rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::tests::example_member;
+    use crate::address::tests::example_session;
+    use homing_nl::consts::ConfigWhat;
+    use homing_nl::consts::SessionCause;
+    use homing_nl::Change;
+
+    const NOW: Duration = Duration::from_millis(1_700_000_000_123);
+
+    #[test]
+    fn a_session_event_carries_the_whole_association() {
+        let session = example_session("AAAA", 1);
+        let event = Event::Session(Change {
+            session,
+            cause: Some(SessionCause::Move),
+        });
+        let json = event_json(&event, &[example_member(2)], NOW);
+        assert_eq!(
+            (&json["event"], &json["cause"]),
+            (&json!("session"), &json!("move"))
+        );
+        assert_eq!(json["time_ms"], json!(1_700_000_000_123u64));
+        for key in "sid key home origin version state group created_s idle_s".split(' ') {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        assert!(!json.to_string().contains('\n'));
+        let line = event_line(&event, &[example_member(2)], NOW);
+        assert_eq!(
+            line,
+            "22:13:20.123 session  move    AAAA home m2 version 65537 confirmed"
+        );
+    }
+
+    #[test]
+    fn other_events_name_their_noun() {
+        let config = Event::Config {
+            generation: 7,
+            what: Some(ConfigWhat::Key),
+        };
+        assert_eq!(event_json(&config, &[], NOW)["what"], json!("key"));
+        assert!(event_line(&config, &[], NOW).ends_with("config   key changed, generation 7"));
+        let member = Event::Member(example_member(3));
+        assert_eq!(event_json(&member, &[], NOW)["name"], json!("m3"));
+        assert!(event_line(&member, &[], NOW).ends_with("member   m3 up"));
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing service`: make, change, remove and list services.
+
+use crate::address;
+use crate::out::Failure;
+use crate::out::Out;
+use crate::show;
+use clap::Args;
+use clap::Subcommand;
+use clap::ValueEnum;
+use homing_nl::consts;
+use homing_nl::consts::cmd;
+use homing_nl::consts::service;
+use homing_nl::Address;
+use homing_nl::Client;
+use homing_nl::Request;
+use std::net::SocketAddr;
+
+/// What to do with services.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a service, or change one
+    #[command(alias = "set")]
+    Add(Add),
+    /// Remove a service; its open connections go on
+    Del {
+        /// Virtual address and port
+        #[arg(value_name = "VIP:PORT", value_parser = address::vip)]
+        service: SocketAddr,
+    },
+    /// List the services
+    List,
+}
+
+/// Make or change a service; what is not given keeps its value or its default.
+#[derive(Args)]
+pub struct Add {
+    /// Virtual address and port, an IPv6 address in brackets
+    #[arg(value_name = "VIP:PORT", value_parser = address::vip)]
+    service: SocketAddr,
+    /// Services of one group share their sessions
+    #[arg(long)]
+    group: Option<u16>,
+    /// How the home of a new session is selected
+    #[arg(long)]
+    policy: Option<Policy>,
+    /// Name of the cookie
+    #[arg(long, value_name = "NAME")]
+    cookie: Option<String>,
+    /// Add Secure to the cookie
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    secure: Option<bool>,
+    /// Put no cookie into responses
+    #[arg(long, overrides_with = "insert")]
+    no_insert: bool,
+    /// Put a cookie into the first response of a session (the default)
+    #[arg(long)]
+    insert: bool,
+    /// Seconds without a request after which a session expires
+    #[arg(long, value_name = "SECONDS")]
+    idle_timeout: Option<u32>,
+    /// Seconds after which a session expires in any case
+    #[arg(long, value_name = "SECONDS")]
+    absolute_timeout: Option<u32>,
+    /// Domain of the cookie; empty for none
+    #[arg(long)]
+    domain: Option<String>,
+    /// Max-Age of the cookie in seconds; 0 for a cookie that ends with the browser
+    #[arg(long, value_name = "SECONDS")]
+    max_age: Option<u32>,
+    /// SameSite of the cookie
+    #[arg(long)]
+    same_site: Option<SameSite>,
+}
+
+/// How a home is selected.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Policy {
+    /// Two drawn by weight, the less loaded one wins
+    P2c,
+    /// Weighted round robin
+    Rr,
+}
+
+/// SameSite of the cookie.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SameSite {
+    /// SameSite=Lax
+    Lax,
+    /// SameSite=Strict
+    Strict,
+    /// SameSite=None
+    None,
+    /// No SameSite at all
+    Unset,
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        let mut client = Client::open()?;
+        match self {
+            Command::Add(add) => client.set(&add.request())?,
+            Command::Del { service } => client.set(&named(cmd::SERVICE_DEL, *service))?,
+            Command::List => return show::services(out, &mut client),
+        }
+        out.done()
+    }
+}
+
+fn named(command: u8, address: SocketAddr) -> Request {
+    Request::new(command)
+        .bytes(service::VIP, &Address::from(address.ip()).0)
+        .u16(service::PORT, address.port())
+}
+
+impl Add {
+    fn request(&self) -> Request {
+        let mut request = named(cmd::SERVICE_SET, self.service);
+        if let Some(group) = self.group {
+            request = request.u16(service::GROUP, group);
+        }
+        if let Some(policy) = self.policy {
+            let policy = match policy {
+                Policy::P2c => consts::Policy::P2c,
+                Policy::Rr => consts::Policy::Rr,
+            };
+            request = request.u32(service::POLICY, policy as u32);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.string(service::COOKIE, cookie);
+        }
+        if let Some(secure) = self.secure {
+            request = request.u8(service::SECURE, secure.into());
+        }
+        if self.insert || self.no_insert {
+            request = request.u8(service::INSERT, self.insert.into());
+        }
+        if let Some(seconds) = self.idle_timeout {
+            request = request.u32(service::IDLE_TIMEOUT, seconds);
+        }
+        if let Some(seconds) = self.absolute_timeout {
+            request = request.u32(service::ABSOLUTE_TIMEOUT, seconds);
+        }
+        if let Some(domain) = &self.domain {
+            request = request.string(service::DOMAIN, domain);
+        }
+        if let Some(seconds) = self.max_age {
+            request = request.u32(service::MAX_AGE, seconds);
+        }
+        if let Some(same_site) = self.same_site {
+            let same_site = match same_site {
+                SameSite::Lax => consts::SameSite::Lax,
+                SameSite::Strict => consts::SameSite::Strict,
+                SameSite::None => consts::SameSite::None,
+                SameSite::Unset => consts::SameSite::Unset,
+            };
+            request = request.u32(service::SAME_SITE, same_site as u32);
+        }
+        request
+    }
+}

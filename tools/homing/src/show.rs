@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `homing show`: what this member knows, as tables and as JSON.
+//!
+//! The JSON keys are a contract: programs and tests read them.
+
+use crate::address;
+use crate::out::duration;
+use crate::out::Failure;
+use crate::out::Out;
+use crate::out::Table;
+use clap::Subcommand;
+use homing_nl::Client;
+use homing_nl::Device;
+use homing_nl::Flow;
+use homing_nl::Member;
+use homing_nl::Service;
+use homing_nl::Session;
+use homing_nl::Status;
+use serde_json::json;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+/// What to show.
+#[derive(Subcommand)]
+pub enum Command {
+    /// The members and their state, as this one believes
+    Members,
+    /// The sessions
+    Sessions,
+    /// The connections
+    Flows,
+    /// The services
+    Services,
+    /// The attached devices
+    Devices,
+    /// The counters
+    Stats,
+    /// This member
+    Status,
+}
+
+impl Command {
+    /// Prints it.
+    pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        let mut client = Client::open()?;
+        match self {
+            Command::Members => members(out, &mut client),
+            Command::Sessions => sessions(out, &mut client, None),
+            Command::Flows => {
+                let flows = client.flows()?;
+                let members = client.members()?;
+                out.print(
+                    || flows.iter().map(|flow| flow_json(flow, &members)).collect(),
+                    || flow_table(&flows, &members),
+                )
+            }
+            Command::Services => services(out, &mut client),
+            Command::Devices => {
+                let devices = client.devices()?;
+                out.print(
+                    || devices.iter().map(device_json).collect(),
+                    || device_table(&devices),
+                )
+            }
+            Command::Stats => {
+                let stats = client.stats()?;
+                out.print(|| stats_json(&stats), || stats_table(&stats))
+            }
+            Command::Status => {
+                let status = client.status()?;
+                out.print(|| status_json(&status), || status_text(&status))
+            }
+        }
+    }
+}
+
+/// The bare command: status and members.
+pub fn overview(out: &Out) -> Result<(), Failure> {
+    let mut client = Client::open()?;
+    let status = client.status()?;
+    let members = client.members()?;
+    out.print(
+        || {
+            let members: Value = members.iter().map(member_json).collect();
+            json!({ "status": status_json(&status), "members": members })
+        },
+        || format!("{}\n{}", status_text(&status), member_table(&members)),
+    )
+}
+
+/// All members.
+pub fn members(out: &Out, client: &mut Client) -> Result<(), Failure> {
+    let members = client.members()?;
+    out.print(
+        || members.iter().map(member_json).collect(),
+        || member_table(&members),
+    )
+}
+
+/// All services.
+pub fn services(out: &Out, client: &mut Client) -> Result<(), Failure> {
+    let services = client.services()?;
+    out.print(
+        || services.iter().map(service_json).collect(),
+        || service_table(&services),
+    )
+}
+
+/// All sessions, or those of one home.
+pub fn sessions(out: &Out, client: &mut Client, home: Option<&str>) -> Result<(), Failure> {
+    let members = client.members()?;
+    let home = home
+        .map(|word| address::member(&members, word))
+        .transpose()?;
+    let sessions = client.sessions(home.map(|member| member.id))?;
+    out.print(
+        || {
+            sessions
+                .iter()
+                .map(|session| session_json(session, &members))
+                .collect()
+        },
+        || session_table(&sessions, &members),
+    )
+}
+
+fn endpoint(ip: IpAddr, port: u16) -> String {
+    SocketAddr::new(ip, port).to_string()
+}
+
+/// Per cent with one decimal out of permille.
+fn percent(permille: u32) -> f64 {
+    f64::from(permille) / 10.0
+}
+
+/// A member for programs.
+pub fn member_json(member: &Member) -> Value {
+    json!({
+        "name": member.name,
+        "id": member.id,
+        "addr": member.addr.to_string(),
+        "state": member.state.map(|state| state.name()),
+        "admin": member.admin.map(|state| state.name()),
+        "weight": member.weight,
+        "local": member.local,
+        "sessions": member.sessions,
+        "flows": member.flows,
+        "requests": member.requests,
+        "cpu": percent(member.cpu),
+        "last_seen_ms": member.last_seen_ms,
+        "clock_skew_ms": member.clock_skew_ms,
+        "boot": member.boot,
+        "batches_sent": member.batches_sent,
+        "batches_seen": member.batches_seen,
+        "listeners": member.listeners,
+        "generation": member.generation,
+    })
+}
+
+fn member_table(members: &[Member]) -> String {
+    let mut table = Table::new(&[
+        "member", "id", "address", "state", "weight", "sessions", "flows", "cpu", "seen",
+    ]);
+    for member in members {
+        table.row(vec![
+            member.name.clone(),
+            member.id.to_string(),
+            member.addr.to_string(),
+            member
+                .state
+                .map_or(String::new(), |state| state.name().to_string()),
+            member.weight.to_string(),
+            member.sessions.to_string(),
+            member.flows.to_string(),
+            format!("{:.1}%", percent(member.cpu)),
+            match (member.local, member.last_seen_ms) {
+                (true, _) => "here".to_string(),
+                (false, None) => "never".to_string(),
+                (false, Some(ms @ 0..=9999)) => format!("{ms} ms ago"),
+                (false, Some(ms)) => format!("{} ago", duration(ms / 1000)),
+            },
+        ]);
+    }
+    table.render("no members: 'homing member set NAME --id N --addr A' makes one")
+}
+
+/// A session for programs.
+pub fn session_json(session: &Session, members: &[Member]) -> Value {
+    let sid = Some(&session.sid).filter(|sid| !sid.is_empty());
+    json!({
+        "sid": sid,
+        "key": session.key_hex(),
+        "home": address::name(members, session.home),
+        "home_id": session.home,
+        "origin": address::name(members, session.origin),
+        "origin_id": session.origin,
+        "version": session.version,
+        "state": session.state.map(|state| state.name()),
+        "group": session.group,
+        "created_s": session.created,
+        "idle_s": session.idle,
+        "flags": session.flags,
+    })
+}
+
+fn session_table(sessions: &[Session], members: &[Member]) -> String {
+    let mut table = Table::new(&[
+        "session", "home", "origin", "version", "state", "group", "idle",
+    ]);
+    for session in sessions {
+        table.row(vec![
+            match session.sid.as_str() {
+                "" => session.key_hex(),
+                sid => sid.to_string(),
+            },
+            address::name(members, session.home).unwrap_or_default(),
+            address::name(members, session.origin).unwrap_or_default(),
+            session.version.to_string(),
+            session
+                .state
+                .map_or(String::new(), |state| state.name().to_string()),
+            session.group.to_string(),
+            duration(session.idle),
+        ]);
+    }
+    table.render("no sessions")
+}
+
+fn flow_json(flow: &Flow, members: &[Member]) -> Value {
+    let key = flow.key.map(|key| {
+        key.iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    });
+    json!({
+        "client": endpoint(flow.client, flow.client_port),
+        "service": endpoint(flow.vip, flow.port),
+        "owner": address::name(members, flow.owner),
+        "owner_id": flow.owner,
+        "entry": address::name(members, flow.entry),
+        "entry_id": flow.entry,
+        "role": flow.role.map(|role| role.name()),
+        "state": flow.state.map(|state| state.name()),
+        "shift": flow.shift,
+        "key": key,
+        "idle_s": flow.idle,
+    })
+}
+
+fn flow_table(flows: &[Flow], members: &[Member]) -> String {
+    let mut table = Table::new(&[
+        "client", "service", "owner", "role", "state", "shift", "idle",
+    ]);
+    for flow in flows {
+        table.row(vec![
+            endpoint(flow.client, flow.client_port),
+            endpoint(flow.vip, flow.port),
+            address::name(members, flow.owner).unwrap_or_default(),
+            flow.role
+                .map_or(String::new(), |role| role.name().to_string()),
+            flow.state
+                .map_or(String::new(), |state| state.name().to_string()),
+            flow.shift.to_string(),
+            duration(flow.idle),
+        ]);
+    }
+    table.render("no connections")
+}
+
+fn service_json(service: &Service) -> Value {
+    let domain = Some(&service.domain).filter(|domain| !domain.is_empty());
+    json!({
+        "vip": service.vip.to_string(),
+        "port": service.port,
+        "group": service.group,
+        "policy": service.policy.map(|policy| policy.name()),
+        "cookie": service.cookie,
+        "listeners": service.listeners,
+        "local_listener": service.local_listener,
+        "secure": service.secure,
+        "insert": service.insert,
+        "idle_timeout_s": service.idle_timeout,
+        "absolute_timeout_s": service.absolute_timeout,
+        "domain": domain,
+        "max_age_s": service.max_age,
+        "same_site": service.same_site.map(|same_site| same_site.name()),
+        "sessions": service.sessions,
+        "connections": service.connections,
+    })
+}
+
+fn service_table(services: &[Service]) -> String {
+    let mut table = Table::new(&[
+        "service",
+        "group",
+        "policy",
+        "cookie",
+        "listeners",
+        "here",
+        "sessions",
+        "connections",
+    ]);
+    for service in services {
+        table.row(vec![
+            endpoint(service.vip, service.port),
+            service.group.to_string(),
+            service
+                .policy
+                .map_or(String::new(), |policy| policy.name().to_string()),
+            service.cookie.clone(),
+            service.listeners.to_string(),
+            if service.local_listener { "yes" } else { "no" }.to_string(),
+            service.sessions.to_string(),
+            service.connections.to_string(),
+        ]);
+    }
+    table.render("no services: 'homing service add VIP:PORT' makes one")
+}
+
+fn device_json(device: &Device) -> Value {
+    json!({ "name": device.ifname, "ifindex": device.ifindex })
+}
+
+fn device_table(devices: &[Device]) -> String {
+    let mut table = Table::new(&["device", "index"]);
+    for device in devices {
+        table.row(vec![device.ifname.clone(), device.ifindex.to_string()]);
+    }
+    table.render("no devices: 'homing attach DEVICE' attaches one")
+}
+
+fn stats_json(stats: &[(String, u64)]) -> Value {
+    stats
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect()
+}
+
+/// Counters that have counted; those at zero only hide them.
+fn stats_table(stats: &[(String, u64)]) -> String {
+    let mut table = Table::new(&["counter", "count"]);
+    for (name, value) in stats.iter().filter(|(_, value)| *value > 0) {
+        table.row(vec![name.clone(), value.to_string()]);
+    }
+    table.render("all counters are 0")
+}
+
+/// This member for programs.
+pub fn status_json(status: &Status) -> Value {
+    let member = Some(&status.member_name).filter(|_| status.member_id != 0);
+    json!({
+        "version": status.version,
+        "kernel": status.kernel,
+        "member": member,
+        "member_id": status.member_id,
+        "attached": status.attached,
+        "generation": status.generation,
+        "members": status.members,
+        "services": status.services,
+        "sessions": status.sessions,
+        "flows": status.flows,
+        "keys": status.keys,
+        "frozen": status.frozen,
+        "push": status.push,
+        "scale": status.scale,
+        "clock_offset_s": status.clock_offset,
+        "boot": status.boot,
+        "port": status.port,
+        "state_interval_ms": status.state_interval,
+        "farm_id": status.farm_id,
+    })
+}
+
+fn status_text(status: &Status) -> String {
+    let mut lines = vec![
+        format!("homing {} on Linux {}", status.version, status.kernel),
+        match status.member_id {
+            0 => "member      none: no member has an address of this host".to_string(),
+            id => format!("member      {} (id {id})", status.member_name),
+        },
+        match status.attached.as_slice() {
+            [] => "attached    nothing: 'homing attach DEVICE'".to_string(),
+            names => format!("attached    {}", names.join(" ")),
+        },
+        format!(
+            "farm        id {}, port {}, state every {} ms, {} keys",
+            status.farm_id, status.port, status.state_interval, status.keys
+        ),
+        format!(
+            "holds       {} members, {} services, {} sessions, {} connections",
+            status.members, status.services, status.sessions, status.flows
+        ),
+        format!("generation  {}", status.generation),
+    ];
+    let mut switches = Vec::new();
+    if status.frozen {
+        switches.push("states frozen".to_string());
+    }
+    if !status.push {
+        switches.push("push off".to_string());
+    }
+    if status.scale != 1 {
+        switches.push(format!("scale {}", status.scale));
+    }
+    if status.clock_offset != 0 {
+        switches.push(format!("clock {:+} s", status.clock_offset));
+    }
+    if !switches.is_empty() {
+        lines.push(format!("debug       {}", switches.join(", ")));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+#[path = "show_test.rs"]
+mod tests;

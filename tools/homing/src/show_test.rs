@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the printers: the JSON keys of the contract and the lines that people see.
+
+use super::*;
+use crate::address::tests::example_member;
+use crate::address::tests::example_session;
+use homing_nl::consts::FlowRole;
+use homing_nl::consts::FlowState;
+use homing_nl::consts::Policy;
+use homing_nl::consts::SameSite;
+
+fn example_service() -> Service {
+    Service {
+        vip: "fd80::1".parse().unwrap(),
+        port: 8080,
+        group: 3,
+        policy: Some(Policy::Rr),
+        cookie: "homing".to_string(),
+        secure: true,
+        insert: true,
+        idle_timeout: 1800,
+        absolute_timeout: 86400,
+        domain: String::new(),
+        max_age: 0,
+        same_site: Some(SameSite::Lax),
+        listeners: 2,
+        local_listener: true,
+        sessions: 7,
+        connections: 9,
+    }
+}
+
+fn example_flow() -> Flow {
+    Flow {
+        client: "10.70.0.2".parse().unwrap(),
+        client_port: 40000,
+        vip: "10.80.0.1".parse().unwrap(),
+        port: 80,
+        owner: 2,
+        entry: 1,
+        role: Some(FlowRole::Entry),
+        state: Some(FlowState::Live),
+        shift: 74,
+        key: Some([0xab; 16]),
+        idle: 3,
+    }
+}
+
+fn has_keys(value: &Value, keys: &str) {
+    for key in keys.split(' ') {
+        assert!(value.get(key).is_some(), "{key} is missing in {value}");
+    }
+}
+
+#[test]
+fn json_has_the_promised_keys() {
+    let members = [example_member(1), example_member(2)];
+    has_keys(
+        &member_json(&members[0]),
+        "name id addr state weight sessions flows cpu last_seen_ms",
+    );
+    has_keys(
+        &session_json(&example_session("x", 1), &members),
+        "sid home origin version state group created_s idle_s",
+    );
+    has_keys(
+        &flow_json(&example_flow(), &members),
+        "client service owner role state shift",
+    );
+    has_keys(
+        &service_json(&example_service()),
+        "vip port group policy cookie listeners",
+    );
+    has_keys(
+        &status_json(&Status::default()),
+        "version kernel member attached generation",
+    );
+}
+
+#[test]
+fn json_values_are_in_the_promised_units() {
+    let members = [example_member(1), example_member(2)];
+    let member = member_json(&members[1]);
+    assert_eq!(member["cpu"], json!(12.3));
+    assert_eq!(member["state"], json!("up"));
+    assert_eq!(member["addr"], json!("10.9.0.12"));
+    let session = session_json(&example_session("x", 0x0f), &members);
+    assert_eq!(
+        (&session["home"], &session["home_id"]),
+        (&json!("m2"), &json!(2))
+    );
+    assert_eq!(
+        (&session["origin"], &session["state"]),
+        (&json!("m1"), &json!("confirmed"))
+    );
+    assert_eq!(session["key"], json!("0f".repeat(16)));
+    let flow = flow_json(&example_flow(), &members);
+    assert_eq!(flow["client"], json!("10.70.0.2:40000"));
+    assert_eq!(
+        (&flow["owner"], &flow["role"]),
+        (&json!("m2"), &json!("entry"))
+    );
+    assert_eq!(service_json(&example_service())["vip"], json!("fd80::1"));
+}
+
+#[test]
+fn what_is_unknown_is_null() {
+    let mut member = example_member(3);
+    member.last_seen_ms = None;
+    member.state = None;
+    assert_eq!(member_json(&member)["last_seen_ms"], Value::Null);
+    assert_eq!(member_json(&member)["state"], Value::Null);
+    assert_eq!(
+        session_json(&example_session("", 1), &[])["sid"],
+        Value::Null
+    );
+    assert_eq!(
+        session_json(&example_session("", 1), &[])["home"],
+        json!("2")
+    );
+    assert_eq!(
+        flow_json(
+            &Flow {
+                owner: 0,
+                ..example_flow()
+            },
+            &[]
+        )["owner"],
+        Value::Null
+    );
+    assert_eq!(status_json(&Status::default())["member"], Value::Null);
+}
+
+#[test]
+fn stats_are_one_object() {
+    let stats = [("syn-answered".to_string(), 3), ("idle".to_string(), 0)];
+    assert_eq!(stats_json(&stats), json!({ "syn-answered": 3, "idle": 0 }));
+    assert_eq!(
+        stats_table(&stats),
+        "counter       count\nsyn-answered      3\n"
+    );
+    assert_eq!(stats_table(&stats[1..]), "all counters are 0\n");
+}
+
+#[test]
+fn tables_for_people() {
+    let mut members = vec![example_member(1), example_member(2)];
+    members[1].last_seen_ms = None;
+    let expected = "\
+member  id  address    state  weight  sessions  flows    cpu  seen
+m1       1  10.9.0.11  up        100         5      2  12.3%  here
+m2       2  10.9.0.12  up        100         5      2  12.3%  never
+";
+    assert_eq!(member_table(&members), expected);
+    let expected = "\
+client           service       owner  role   state  shift  idle
+10.70.0.2:40000  10.80.0.1:80  m2     entry  live      74  3 s
+";
+    assert_eq!(flow_table(&[example_flow()], &members), expected);
+    assert!(service_table(&[example_service()]).contains("[fd80::1]:8080"));
+    assert!(session_table(&[example_session("", 1)], &members).contains(&"01".repeat(16)));
+}
+
+#[test]
+fn the_status_says_what_is_unusual() {
+    let usual = Status {
+        push: true,
+        scale: 1,
+        ..Status::default()
+    };
+    assert!(!status_text(&usual).contains("debug"));
+    let unusual = Status {
+        frozen: true,
+        scale: 10,
+        clock_offset: -5,
+        ..Status::default()
+    };
+    assert!(
+        status_text(&unusual).contains("debug       states frozen, push off, scale 10, clock -5 s")
+    );
+}
