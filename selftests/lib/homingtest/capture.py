@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Seeing what is on a wire: tcpdump into a file, read again by scapy or tshark."""
+"""Seeing what is on a wire: tcpdump into a file, read again as bytes or by tshark."""
 
 import os
+import struct
 import subprocess
 import tempfile
 
@@ -9,7 +10,7 @@ from . import layout, netns, shell, wait
 
 
 class Capture:
-    """`with Capture("m1", "eth0", "tcp port 80") as capture:` records; afterwards read `packets()`."""
+    """`with Capture("m1", "eth0", "tcp port 80") as capture:` records; afterwards read `frames()`."""
 
     def __init__(self, ns, device, expression="", name=None):
         self._ns, self._device, self._expression = ns, device, expression
@@ -30,7 +31,7 @@ class Capture:
                 return self
         raise RuntimeError(f"tcpdump did not start on {self._ns} {self._device}")
 
-    def __exit__(self, *_):
+    def __exit__(self, *_exception):
         # Packets on the way to tcpdump are not lost: it is stopped when the file has come to rest.
         sizes = []
 
@@ -44,11 +45,19 @@ class Capture:
             self._process.terminate()
             self._process.communicate(timeout=20)
 
-    def packets(self):
-        """The packets as scapy objects."""
-        from scapy.layers import inet, inet6, l2  # noqa: F401  (slow to load; registers the layers)
-        from scapy.utils import rdpcap
-        return list(rdpcap(self.file))
+    def timed_frames(self):
+        """(seconds, bytes of the frame with its link header): pcap has a header of 24, records of 16 bytes."""
+        found = []
+        with open(self.file, "rb") as file:
+            order = "<" if file.read(24)[:1] == b"\xd4" else ">"
+            while len(head := file.read(16)) == 16:
+                seconds, micros, length, _ = struct.unpack(order + "IIII", head)
+                found.append((seconds + micros / 1e6, file.read(length)))
+        return found
+
+    def frames(self):
+        """The bytes of each frame, link header first."""
+        return [frame for _, frame in self.timed_frames()]
 
     def fields(self, *names, display="", options=()):
         """tshark's fields `names` of the packets that match `display`: a list of tuples of text."""

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 
-from . import cli, config, layout, module, netns, servers, shell, state, topology
+from . import cli, config, layout, module, netns, servers, state, topology
 
 
 class Refused(Exception):

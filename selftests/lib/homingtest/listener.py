@@ -6,6 +6,8 @@ import threading
 
 from . import layout, netns
 
+IPPROTO_MPTCP = 262  # linux/in.h
+
 
 class Listener:
     """Listens on the VIP in namespace `member`; for each connection calls `serve(connection)` in a thread.
@@ -13,10 +15,10 @@ class Listener:
     `received[(address, port)]` has the bytes that came in over each connection through `Talk.read`.
     """
 
-    def __init__(self, member, port, serve, six=False, backlog=128, options=()):
+    def __init__(self, member, port, serve, six=False, backlog=128, options=(), protocol=0):
         self.member, self._serve, self.received, self.accepted = member, serve, {}, 0
         with netns.inside(member):
-            self.socket = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM)
+            self.socket = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM, protocol)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for level, name, value in options:
             self.socket.setsockopt(level, name, value)

@@ -17,8 +17,8 @@ def loaded():
 
 
 def candidates():
-    """Where a built module may be; HOMING_KO names another place."""
-    given = os.environ.get("HOMING_KO")
+    """Where a built module may be; HOMING_MODULE, which `qemu/run` sets, names the one."""
+    given = os.environ.get("HOMING_MODULE")
     return [given] if given else [f"{layout.ROOT}/build/{tier}/homing.ko" for tier in ("stock", "debug")]
 
 
