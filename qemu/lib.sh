@@ -32,7 +32,8 @@ link() {
 # fresh NAME KEY: the step was done with exactly these inputs.
 fresh() { [[ -f $CACHE/stamp/$1 && $(<"$CACHE/stamp/$1") == "$2" ]]; }
 
-STEP=0 STEPS=${STEPS:-1}
+STEP=0 STEPS=1
+BACKGROUND='' # a step of its own that runs beside
 
 # step NAME KEY "what" FUNCTION...: runs FUNCTION unless it is fresh. Its output goes to a log; when it
 # fails, the command that failed, the log's path and its last lines are shown. The stamp is written
@@ -49,13 +50,20 @@ step() {
 	mkdir -p "$CACHE/log" "$CACHE/stamp"
 	rm -f "$CACHE/stamp/$name"
 	say "$tag $what ..."
-	# Started as a job of its own: errexit holds inside, which it would not do in a condition.
+	# Started as a job: errexit holds inside, which it would not do in a condition. In a process
+	# group of its own, so that all of it can be ended. It keeps the lock: were this shell killed,
+	# the next set-up would wait for what is still at work.
+	set -m
 	(
+		set +m
 		set -eE
 		trap 'say "failed: $BASH_COMMAND"' ERR
 		"$@"
-	) >"$log" 2>&1 </dev/null 9>&- &
+	) >"$log" 2>&1 </dev/null &
 	pid=$!
+	set +m
+	# shellcheck disable=SC2064 # these pids
+	trap "kill -TERM -- -$pid $BACKGROUND 2>/dev/null; exit 143" INT TERM HUP
 	if wait "$pid"; then
 		printf '%s\n' "$key" >"$CACHE/stamp/$name"
 		say "$tag $what: done in $((SECONDS - begin)) s"

@@ -6,7 +6,7 @@
 REPORT_START='^(<[0-9]+>)?(\[ *[0-9]+\.[0-9]+\] *)?(\[ *[CT][0-9]+\] *)?'
 REPORT_WHAT='WARNING: |BUG: |BUG [^ ]+.*: |kernel BUG at |Oops|Internal error: |general protection fault'
 REPORT_WHAT+='|KASAN: |KCSAN: |KMSAN: |UBSAN: |kmemleak: [0-9]+ new suspected|INFO: (task|rcu|possible|trying|lockdep)'
-REPORT_WHAT+='|rcu: INFO: .*stall|watchdog: |.*blocked for more than [0-9]+ seconds|Kernel panic'
+REPORT_WHAT+='|rcu: INFO: .*stall|watchdog: BUG|.*blocked for more than [0-9]+ seconds|Kernel panic'
 REPORT_WHAT+='|.*DEBUG_LOCKS_WARN_ON|ODEBUG: |refcount_t: |list_(add|del) corruption|.*suspicious RCU usage'
 REPORT_WHAT+='|unregister_netdevice: waiting|rust_kernel: panicked|Kernel memory .*attempt detected'
 REPORT_WHAT+='|stack segment|divide error: |invalid opcode: |int3: |page_owner|Bad page state|=+\[ cut here|.*leaked reference'
@@ -19,7 +19,7 @@ kernel_reports() {
 	if tr -d '\r' <"$1" | grep -aE -m 20 -A 40 "$REPORT_START($REPORT_WHAT)" | awk '!seen[$0]++' | head -n 400 | grep -a .; then
 		found=0
 	fi
-	taint=$(sed -n 's/^homing-taint: //p' "$1" | head -n 1)
+	taint=$(sed -n 's/^homing-taint: \([0-9]*\).*/\1/p' "$1" | head -n 1)
 	if ((${taint:-0} & (1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))) && ((found)); then
 		echo "the kernel is tainted: $taint"
 		found=0

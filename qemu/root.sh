@@ -15,6 +15,7 @@ host_packages() {
 	local missing
 	mapfile -t missing < <(host_missing)
 	((${#missing[@]})) || return 0
+	exec 9>&- # a service that starts must not inherit the lock
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -q update
 	apt-get -q install -y --no-install-recommends "${missing[@]}"
@@ -53,7 +54,8 @@ make_root() {
 	tmp=$root.new
 	rm -rf --one-file-system "$tmp"
 	# With no mirror known, debootstrap's own default is used, and read back.
-	debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$tmp" ${uri:+"$uri"}
+	# In a mount namespace of its own: an interrupted debootstrap leaves no mounts behind.
+	unshare -m debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$tmp" ${uri:+"$uri"}
 	[[ -n $uri ]] || uri=$(awk '$1 == "deb" { print $2; exit }' "$tmp/etc/apt/sources.list")
 	root_files "$tmp" "$uri"
 	rm -rf --one-file-system "$root"
