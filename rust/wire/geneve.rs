@@ -19,6 +19,13 @@ use crate::wire::Error;
 use crate::wire::Fault;
 use crate::wire::Layer;
 
+mod hand_off;
+
+pub use hand_off::HandOff;
+pub use hand_off::SID_LEN;
+
+use hand_off::HAND_OFF_LEN;
+
 /// UDP port of farm traffic when nothing else is configured.
 pub const DEFAULT_PORT: u16 = 6470;
 /// Bytes of the Geneve header without options.
@@ -29,12 +36,9 @@ pub const OPTION_CLASS: u16 = 0xff00;
 pub const MAX_FARM: u32 = 0x00ff_ffff;
 /// Bytes of the authentication code of a data message.
 pub const MAC_LEN: usize = 8;
-/// Bytes of a session id.
-pub const SID_LEN: usize = 24;
 
 const OPTION_HEADER_LEN: usize = 4;
 const SENDER_LEN: usize = 4;
-const HAND_OFF_LEN: usize = 56;
 const RELAY_LEN: usize = 4;
 
 /// Bytes of the largest header of a data message: what the MSS in our SYN-ACKs must leave free
@@ -68,103 +72,6 @@ pub struct Sender {
     pub key: u8,
     /// Reserved, sent as 0 and not interpreted.
     pub flags: u8,
-}
-
-/// What the owner of a handed-over connection must know to spawn its socket and to remember.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HandOff {
-    /// Member id of the entry member, which relays what follows.
-    pub entry: u16,
-    /// Member id of the member that made the association.
-    pub origin: u16,
-    /// Group of the session.
-    pub group: u16,
-    /// MSS for sending to the client, bytes.
-    pub mss: u16,
-    /// Version of the association that named this home.
-    pub home_version: u32,
-    /// Initial sequence number of the client.
-    pub client_isn: u32,
-    /// Our initial sequence number: the SYN cookie.
-    pub cookie_isn: u32,
-    /// Echoed timestamp of the newest held packet; counts only with [`HandOff::TSTAMP`].
-    pub tsecr: u32,
-    /// When the session began, seconds of the farm's clock.
-    pub created: u32,
-    /// Window scale of the client; `None`: no scaling.
-    pub snd_wscale: Option<u8>,
-    /// Window scale that we promised; `None`: no scaling.
-    pub rcv_wscale: Option<u8>,
-    /// The bits below.
-    pub flags: u8,
-    /// The session id; counts only with [`HandOff::HAS_SID`].
-    pub sid: [u8; SID_LEN],
-}
-
-impl HandOff {
-    /// Selective acknowledgements were agreed.
-    pub const SACK: u8 = 0x01;
-    /// Timestamps were agreed.
-    pub const TSTAMP: u8 = 0x02;
-    /// ECN was agreed.
-    pub const ECN: u8 = 0x04;
-    /// The session is new: the owner puts the cookie into the first response.
-    pub const NEW_SESSION: u8 = 0x08;
-    /// There is a session id.
-    pub const HAS_SID: u8 = 0x10;
-    /// The stream is not to be read as HTTP, neither way.
-    pub const NO_PARSE: u8 = 0x20;
-
-    /// The byte that means "no window scaling" on the wire.
-    const NO_WSCALE: u8 = 0xff;
-
-    fn emit(&self, w: &mut Writer<'_>) -> Option<()> {
-        w.u16(self.entry)?;
-        w.u16(self.origin)?;
-        w.u16(self.group)?;
-        w.u16(self.mss)?;
-        w.u32(self.home_version)?;
-        w.u32(self.client_isn)?;
-        w.u32(self.cookie_isn)?;
-        w.u32(self.tsecr)?;
-        w.u32(self.created)?;
-        w.u8(self.snd_wscale.unwrap_or(Self::NO_WSCALE))?;
-        w.u8(self.rcv_wscale.unwrap_or(Self::NO_WSCALE))?;
-        w.u8(self.flags)?;
-        w.u8(0)?;
-        w.array(self.sid)
-    }
-
-    fn parse(body: &[u8; HAND_OFF_LEN]) -> Option<Self> {
-        let mut r = Reader::new(body);
-        let mut this = Self {
-            entry: r.u16()?,
-            origin: r.u16()?,
-            group: r.u16()?,
-            mss: r.u16()?,
-            home_version: r.u32()?,
-            client_isn: r.u32()?,
-            cookie_isn: r.u32()?,
-            tsecr: r.u32()?,
-            created: r.u32()?,
-            ..Self::default()
-        };
-        this.snd_wscale = Self::wscale(r.u8()?)?;
-        this.rcv_wscale = Self::wscale(r.u8()?)?;
-        this.flags = r.u8()?;
-        r.u8()?;
-        this.sid = r.array()?;
-        Some(this)
-    }
-
-    /// A scale over 14 never came from a member that parsed the option.
-    fn wscale(byte: u8) -> Option<Option<u8>> {
-        match byte {
-            Self::NO_WSCALE => Some(None),
-            0..=14 => Some(Some(byte)),
-            _ => None,
-        }
-    }
 }
 
 /// Why the inner packet is here.

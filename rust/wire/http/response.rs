@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Response heads: where the status line ends, and what the fields behind it say.
 //!
-//! Speaks to RFC 9112 section 4 (status line) and section 6 (framing), RFC 9111 section 5.2
-//! (Cache-Control), RFC 6265 section 4.1 (Set-Cookie).
+//! Speaks to RFC 9112 section 4 (status line) and section 6 (framing),
+//! RFC 6265 section 4.1 (Set-Cookie).
 //!
 //! The egress path inserts a line behind the status line of the first final response. It must
 //! know where that is before the rest of the head has been written, so there are two readers: one
 //! for the status line and one for the fields.
 
+use super::caching::Caching;
+use super::caching::Directives;
 use super::field::Event;
 use super::field::Field;
 use super::field::Fields;
-use super::field::Word;
 use super::forbidden;
 use super::framing::Framing;
 use super::is_ows;
@@ -142,25 +143,6 @@ impl Default for StatusParser {
     }
 }
 
-/// What Cache-Control and Expires say about storing a response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Caching {
-    /// `public`.
-    pub public: bool,
-    /// `private` for the whole response (with a list of fields it is another thing).
-    pub private: bool,
-    /// `no-store`.
-    pub no_store: bool,
-    /// `no-cache` for the whole response.
-    pub no_cache: bool,
-    /// `s-maxage`, with any value.
-    pub s_maxage: bool,
-    /// `max-age`, with any value.
-    pub max_age: bool,
-    /// There is an Expires field.
-    pub expires: bool,
-}
-
 /// What the fields of a response say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fieldset {
@@ -243,8 +225,7 @@ impl FieldsParser {
             Event::Begin(field) => {
                 self.framing.begin(field);
                 self.set_cookie.begin();
-                self.directives.begin();
-                self.directives.caching.expires |= field == Field::Expires;
+                self.directives.begin(field);
             }
             Event::Value(Field::SetCookie, b) => self.set_cookie.push(b, name),
             Event::Value(Field::CacheControl, b) => self.directives.push(b),
@@ -272,7 +253,7 @@ impl FieldsParser {
             connection_close: !self.framing.persistent(self.minor),
             upgrade: self.framing.upgrade(),
             sets_cookie: self.set_cookie.found,
-            caching: self.directives.caching,
+            caching: self.directives.caching(),
         })
     }
 }
@@ -320,77 +301,6 @@ impl SetCookie {
     }
 }
 
-/// Directives of Cache-Control.
-#[derive(Clone, Copy, Debug)]
-struct Directives {
-    word: Word,
-    /// Behind the `=` of a directive.
-    argument: bool,
-    /// Inside the quotes of an argument, and behind a backslash there.
-    quoted: bool,
-    escaped: bool,
-    caching: Caching,
-}
-
-impl Directives {
-    const fn new() -> Self {
-        Self {
-            word: Word::EMPTY,
-            argument: false,
-            quoted: false,
-            escaped: false,
-            caching: Caching {
-                public: false,
-                private: false,
-                no_store: false,
-                no_cache: false,
-                s_maxage: false,
-                max_age: false,
-                expires: false,
-            },
-        }
-    }
-
-    fn begin(&mut self) {
-        *self = Self {
-            caching: self.caching,
-            ..Self::new()
-        };
-    }
-
-    fn push(&mut self, b: u8) {
-        if self.quoted {
-            let escaped = core::mem::replace(&mut self.escaped, false);
-            match b {
-                _ if escaped => {}
-                b'\\' => self.escaped = true,
-                b'"' => self.quoted = false,
-                _ => {}
-            }
-            return;
-        }
-        match b {
-            b',' => self.end(),
-            b'=' => self.argument = true,
-            b'"' => self.quoted = true,
-            _ if is_ows(b) || self.argument => {}
-            _ => self.word.push(b),
-        }
-    }
-
-    /// A directive is complete.
-    fn end(&mut self) {
-        let (word, bare) = (self.word, !self.argument);
-        self.caching.public |= word.is(b"public");
-        self.caching.private |= bare && word.is(b"private");
-        self.caching.no_store |= word.is(b"no-store");
-        self.caching.no_cache |= bare && word.is(b"no-cache");
-        self.caching.s_maxage |= word.is(b"s-maxage");
-        self.caching.max_age |= word.is(b"max-age");
-        self.begin();
-    }
-}
-
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_wire_http_response))]
 #[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
@@ -411,7 +321,7 @@ mod tests {
         connection_close: false,
         upgrade: false,
         sets_cookie: false,
-        caching: Directives::new().caching,
+        caching: Directives::new().caching(),
     };
 
     #[test]
@@ -532,47 +442,6 @@ mod tests {
         ] {
             let found = match fields(line) {
                 FieldsProgress::Done(set) => Some(set.sets_cookie),
-                _ => None,
-            };
-            assert_eq!(found, Some(want));
-        }
-    }
-
-    #[test]
-    fn cache_directives() {
-        let none = Caching::default();
-        for (line, want) in [
-            (
-                &b"Cache-Control: private\r\n\r\n"[..],
-                Caching {
-                    private: true,
-                    ..none
-                },
-            ),
-            (
-                b"Cache-Control: PRIVATE , no-store\r\n\r\n",
-                Caching {
-                    private: true,
-                    no_store: true,
-                    ..none
-                },
-            ),
-            (b"Cache-Control: private=\"a, no-store\"\r\n\r\n", none),
-            (b"Cache-Control: no-cache=\"x\\\", public\"\r\n\r\n", none),
-            (
-                b"Cache-Control: no-cache\r\nCache-Control: public\r\n\r\n",
-                Caching {
-                    no_cache: true,
-                    public: true,
-                    ..none
-                },
-            ),
-            (b"Cache-Control: x-public, publicx\r\n\r\n", none),
-            (b"Cache-Control: \"public, public\r\n\r\n", none),
-            (b"Cache-Control:,,\r\n\r\n", none),
-        ] {
-            let found = match fields(line) {
-                FieldsProgress::Done(set) => Some(set.caching),
                 _ => None,
             };
             assert_eq!(found, Some(want));
