@@ -343,7 +343,8 @@ mod tests {
             for cut in 0..bytes.len() {
                 let mut p = StatusParser::new();
                 let first = p.feed(&bytes[..cut]);
-                assert_eq!(first == StatusProgress::Partial, cut < line_len);
+                let more = cut < line_len;
+                assert!(more == (first == StatusProgress::Partial));
                 assert_eq!(p.feed(&bytes[cut..]), want);
             }
         }
@@ -406,7 +407,8 @@ mod tests {
         for cut in 0..=bytes.len() {
             let mut p = FieldsParser::new(1);
             let first = p.feed(&bytes[..cut], b"homing");
-            assert_eq!(first == FieldsProgress::Partial, cut < want.len);
+            let more = cut < want.len;
+            assert!(more == (first == FieldsProgress::Partial));
             assert_eq!(p.feed(&bytes[cut..], b"homing"), FieldsProgress::Done(want));
         }
     }
