@@ -134,7 +134,9 @@ impl Insert {
 /// How far an insert has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Its place is known, nothing of it was sent: all numbers are still the same on both sides.
+    /// Its place is known, nothing from there on was sent: all numbers are still the same on both
+    /// sides. Lasts from the moment when the segment with byte `at` is first seen on its way out
+    /// until that has left.
     Ready,
     /// Sent at least once. The bytes must be kept, and must be the same each time.
     Sent,
@@ -160,6 +162,32 @@ impl Shift {
     /// A shift whose insert has not been sent.
     pub const fn new(insert: Insert) -> Self {
         Self { insert, phase: Phase::Ready }
+    }
+
+    /// The shift in 64 bits, for an atomic word; never 0, which means "no shift".
+    pub const fn to_bits(&self) -> u64 {
+        let phase = match self.phase {
+            Phase::Ready => 0,
+            Phase::Sent => 1,
+            Phase::Acked => 2,
+            Phase::Settled => 3,
+        };
+        (self.insert.at as u64) << 32 | (self.insert.len as u64) << 16 | phase << 1 | 1
+    }
+
+    /// The shift of [`Shift::to_bits`]; `None` for 0.
+    pub const fn from_bits(bits: u64) -> Option<Self> {
+        if bits == 0 {
+            return None;
+        }
+        let phase = match bits >> 1 & 3 {
+            0 => Phase::Ready,
+            1 => Phase::Sent,
+            2 => Phase::Acked,
+            _ => Phase::Settled,
+        };
+        let insert = Insert { at: (bits >> 32) as u32, len: (bits >> 16) as u16 };
+        Some(Self { insert, phase })
     }
 
     /// The insert.
@@ -273,6 +301,17 @@ mod tests {
 
     fn insert(at: u32) -> Insert {
         Insert { at, len: N }
+    }
+
+    #[test]
+    fn bits_keep_everything() {
+        assert_eq!(Shift::from_bits(0), None);
+        for phase in [Phase::Ready, Phase::Sent, Phase::Acked, Phase::Settled] {
+            for (at, len) in [(0, 0), (1, 2), (u32::MAX, u16::MAX), (1 << 31, 1)] {
+                let shift = Shift { insert: Insert { at, len }, phase };
+                assert_eq!(Shift::from_bits(shift.to_bits()), Some(shift));
+            }
+        }
     }
 
     #[test]

@@ -3,42 +3,49 @@
 //!
 //! Speaks to nothing outside.
 //!
-//! The members lie side by side on a line as long as the sum of their weights (divided by what
-//! the weights have in common: equal members take strict turns). Turn after turn moves along the
-//! line by a step that is near its golden section and has no divisor in common with its length:
-//! each round meets each point once, so shares are exact, and the turns of one member are spread
-//! over the round instead of coming in a row.
+//! A round is as many turns as the weights add up to. A member of weight w would like its turns
+//! at 1/2w, 3/2w, 5/2w ... of the round; turns are given in the order of those wishes, and equal
+//! wishes in the order of the list. So shares are exact over a round, the turns of one member are
+//! spread over it instead of coming in a row, and equal members take strict turns.
 
-use crate::decide::select::at;
 use crate::decide::select::total;
 use crate::decide::select::Candidate;
 
 /// Picks for turn number `turn`. When weights or members change, a new round begins somewhere.
 pub fn pick(candidates: &[Candidate], turn: u32) -> Option<usize> {
-    let common = candidates.iter().fold(0, |g, c| divisor(g, c.share()));
-    let all = total(candidates).checked_div(common)?;
-    // Both factors are below 2^32: no overflow.
-    let point = u64::from(turn).checked_rem(all)?.wrapping_mul(step(all)).checked_rem(all)?;
-    at(candidates, point.wrapping_mul(common), None)
-}
-
-/// 2^32 divided by the golden ratio.
-const GOLDEN: u64 = 0x9e37_79b9;
-
-/// The first number from the golden section of `all` upward that has no divisor in common.
-fn step(all: u64) -> u64 {
-    let from = (all.wrapping_mul(GOLDEN) >> 32).max(1);
-    // There is always one within the next `all` numbers; below 2^32 within the next 40 or so.
-    (from..from.saturating_add(all)).find(|s| divisor(*s, all) == 1).unwrap_or(1)
-}
-
-/// Greatest common divisor, by Euclid's algorithm; 0 has all divisors.
-fn divisor(mut a: u64, mut b: u64) -> u64 {
-    while let Some(rest) = a.checked_rem(b) {
-        a = b;
-        b = rest;
+    let turn = u64::from(turn).checked_rem(total(candidates))?;
+    // The moment by which more than `turn` wishes were made, by bisection: (low, high].
+    let (mut low, mut high) = (0, ROUND);
+    while high.wrapping_sub(low) > 1 {
+        let middle = low.midpoint(high);
+        if wishes(candidates, middle) > turn {
+            high = middle;
+        } else {
+            low = middle;
+        }
     }
-    a
+    let place = turn.saturating_sub(wishes(candidates, low));
+    // No member makes two wishes in one moment: weights are far smaller than a round is long.
+    let mut now = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| made(c, high) > made(c, low))
+        .map(|(index, _)| index);
+    now.nth(usize::try_from(place).ok()?)
+}
+
+/// Moments in a round.
+const ROUND: u64 = 1 << 32;
+
+/// Wishes that all have made by moment `at`.
+fn wishes(candidates: &[Candidate], at: u64) -> u64 {
+    candidates.iter().fold(0, |sum, c| sum.wrapping_add(made(c, at)))
+}
+
+/// Wishes that one has made by moment `at`: its weight times the part of the round, rounded.
+fn made(c: &Candidate, at: u64) -> u64 {
+    // 16 by 33 bits: no overflow.
+    c.share().wrapping_mul(at).wrapping_add(ROUND / 2) / ROUND
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_select_rr))]
@@ -95,16 +102,6 @@ mod tests {
         let got = count([100, 200, 300, 400], 0, 20);
         assert!(got.iter().zip([2u64, 4, 6, 8]).all(|(g, w)| g.abs_diff(w) <= 1));
         let got = count([u16::MAX; 4], 0, 400);
-        assert!(got.iter().all(|g| g.abs_diff(100) <= 3));
-    }
-
-    #[test]
-    fn steps_have_no_divisor_in_common() {
-        for (a, b, want) in [(1, 1, 1), (5, 8, 1), (8, 5, 1), (6, 4, 2), (0, 7, 7), (7, 0, 7)] {
-            assert_eq!(divisor(a, b), want);
-        }
-        for all in (1..2000).chain([2 * 3 * 5 * 7 * 11 * 13 * 17, 1 << 22, 64 * 65_535]) {
-            assert_eq!(divisor(step(all), all), 1);
-        }
+        assert!(got.iter().all(|g| *g == 100));
     }
 }
