@@ -106,18 +106,24 @@ proptest! {
             .collect();
         let sum: u32 = weights.iter().map(|w| u32::from(*w)).sum();
         prop_assume!(sum > 0);
+        let begin = from - from % sum;
         let mut got = vec![0u32; list.len()];
         for turn in 0..sum {
-            got[rr::pick(&list, from + turn).unwrap()] += 1;
+            got[rr::pick(&list, begin + turn).unwrap()] += 1;
             for (count, weight) in got.iter().zip(&weights) {
-                let want = f64::from(turn + 1) * f64::from(*weight) / f64::from(sum);
                 let share = f64::from(*weight) / f64::from(sum);
+                let off = f64::from(*count) - f64::from(turn + 1) * share;
                 let most = 0.5 + share * weights.len() as f64 / 2.0 + 1e-6;
-                prop_assert!((f64::from(*count) - want).abs() <= most, "{got:?} of {weights:?}");
+                prop_assert!(off.abs() <= most, "{got:?} of {weights:?}");
             }
         }
+        let mut other = vec![0u32; list.len()];
+        for turn in from..from + sum {
+            other[rr::pick(&list, turn).unwrap()] += 1;
+        }
         let weights: Vec<u32> = weights.into_iter().map(u32::from).collect();
-        prop_assert_eq!(got, weights);
+        prop_assert_eq!(&got, &weights);
+        prop_assert_eq!(&other, &weights);
     }
 
     /// More work is never less load.
