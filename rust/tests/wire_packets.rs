@@ -73,7 +73,7 @@ fn every_parser(bytes: &[u8]) {
 fn slow_checksum(bytes: &[u8]) -> u16 {
     let mut acc: u32 = 0;
     for word in bytes.chunks(2) {
-        acc += u32::from(word[0]) << 8 | word.get(1).map_or(0, |b| u32::from(*b));
+        acc += (u32::from(word[0]) << 8) | word.get(1).map_or(0, |b| u32::from(*b));
         acc = (acc & 0xffff) + (acc >> 16);
     }
     !(acc as u16)

@@ -239,7 +239,11 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
     let have = r.rest().len();
     let short = |needed| Error::short(Layer::Control, needed, have);
     match kind {
-        kind::STATE => StateMsg::parse(r).map(Body::State),
+        kind::STATE => {
+            let mut state = StateMsg::default();
+            state.read(r)?;
+            Ok(Body::State(state))
+        }
         kind::ASSOCIATIONS => {
             let batch = r.u64().ok_or(short(10))?;
             let count = usize::from(r.u16().ok_or(short(10))?);

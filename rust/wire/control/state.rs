@@ -129,29 +129,27 @@ impl StateMsg {
         Some(())
     }
 
-    /// Reads the body and leaves what stands behind it.
-    pub(super) fn parse(r: &mut Reader<'_>) -> Result<Self, Error> {
-        let have = r.rest().len();
-        let short = Error::short(Layer::Control, 162, have);
+    /// Reads the body into `self`, which must be the default, and leaves what stands behind it.
+    ///
+    /// In place, because the message is large and the stack of a receive path is not.
+    pub(super) fn read(&mut self, r: &mut Reader<'_>) -> Result<(), Error> {
+        let short = Error::short(Layer::Control, 162, r.rest().len());
         let bad = Error::bad(Layer::Control, Fault::Value);
-        let mut this = Self {
-            generation: r.u32().ok_or(short)?,
-            ..Self::default()
-        };
+        self.generation = r.u32().ok_or(short)?;
         let [admin, _, _, _] = r.array().ok_or(short)?;
-        this.admin = match admin {
+        self.admin = match admin {
             0 => AdminState::Up,
             1 => AdminState::Down,
             2 => AdminState::Draining,
             _ => return Err(bad),
         };
-        this.clock_s = r.u64().ok_or(short)?;
-        this.sessions = r.u32().ok_or(short)?;
-        this.flows = r.u32().ok_or(short)?;
-        this.requests = r.u32().ok_or(short)?;
-        this.cpu_permille = r.u16().ok_or(short)?;
-        this.weight = r.u16().ok_or(short)?;
-        for word in &mut this.hears {
+        self.clock_s = r.u64().ok_or(short)?;
+        self.sessions = r.u32().ok_or(short)?;
+        self.flows = r.u32().ok_or(short)?;
+        self.requests = r.u32().ok_or(short)?;
+        self.cpu_permille = r.u16().ok_or(short)?;
+        self.weight = r.u16().ok_or(short)?;
+        for word in &mut self.hears {
             *word = r.u64().ok_or(short)?;
         }
         for _ in 0..r.u8().ok_or(short)? {
@@ -165,16 +163,16 @@ impl StateMsg {
                     _ => return Err(bad),
                 },
             };
-            this.listeners.push(listener).ok_or(bad)?;
+            self.listeners.push(listener).ok_or(bad)?;
         }
         for _ in 0..r.u8().ok_or(short)? {
             let member = r.u16().ok_or(short)?;
             let batch = r.u64().ok_or(short)?;
-            this.batch_seen
+            self.batch_seen
                 .push(BatchSeen { member, batch })
                 .ok_or(bad)?;
         }
-        Ok(this)
+        Ok(())
     }
 }
 
@@ -212,6 +210,13 @@ mod tests {
         msg
     }
 
+    fn parse(bytes: &[u8]) -> Result<(StateMsg, usize), Error> {
+        let mut msg = StateMsg::default();
+        let mut r = Reader::new(bytes);
+        msg.read(&mut r)?;
+        Ok((msg, r.rest().len()))
+    }
+
     #[test]
     fn is_read_back_and_every_truncation_refused() {
         for msg in [full(), StateMsg::default()] {
@@ -219,11 +224,10 @@ mod tests {
             let mut w = Writer::new(&mut b);
             assert_eq!(msg.emit(&mut w), Some(()));
             let n = w.written();
-            let mut r = Reader::new(&b[..n]);
-            assert_eq!(StateMsg::parse(&mut r), Ok(msg));
-            assert_eq!(r.rest().len(), 0);
+            assert_eq!(parse(&b[..n]), Ok((msg, 0)));
+            assert_eq!(parse(&b), Ok((msg, 600 - n)));
             for cut in 0..n {
-                assert!(StateMsg::parse(&mut Reader::new(&b[..cut])).is_err());
+                assert!(parse(&b[..cut]).is_err());
             }
         }
     }
@@ -247,7 +251,7 @@ mod tests {
             let mut b = [0; 600];
             assert_eq!(full().emit(&mut Writer::new(&mut b)), Some(()));
             b[at] = value;
-            let found = StateMsg::parse(&mut Reader::new(&b));
+            let found = parse(&b);
             assert_eq!(found, Err(Error::bad(Layer::Control, Fault::Value)));
         }
     }
