@@ -13,6 +13,7 @@ pub mod assemble;
 pub mod cookie;
 pub mod crypto;
 pub mod flow;
+pub mod insert;
 pub mod limits;
 pub mod load;
 pub mod member;

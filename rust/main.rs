@@ -6,7 +6,11 @@
 
 use kernel::prelude::*;
 
+pub mod decide;
+mod hook;
 mod kapi;
+mod table;
+pub mod uapi;
 pub mod wire;
 
 module! {
@@ -17,11 +21,19 @@ module! {
     license: "GPL",
 }
 
-struct Homing;
+/// What is registered with the kernel. Fields are dropped in this order: first nobody hears of
+/// devices any more, then the namespaces' states go, each with its hooks.
+struct Homing {
+    _notifier: kapi::netdev::Notifier<hook::devices::Gone>,
+    _pernet: kapi::pernet::Registration<hook::host::Host>,
+}
 
 impl kernel::Module for Homing {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        pr_info!("loaded\n");
-        Ok(Self)
+        let pernet = kapi::pernet::Registration::new()?;
+        Ok(Self {
+            _notifier: kapi::netdev::Notifier::new()?,
+            _pernet: pernet,
+        })
     }
 }

@@ -129,6 +129,38 @@ impl Flow {
         Self { role, state: State::Decided, seen: 0, tries: 0 }
     }
 
+    /// The flow in 32 bits, for an atomic word.
+    pub const fn to_bits(&self) -> u32 {
+        let role = match self.role {
+            Role::Entry => 0,
+            Role::Owner => 1,
+            Role::Both => 2,
+        };
+        let state = match self.state {
+            State::Deciding => 0,
+            State::Decided => 1,
+            State::Live => 2,
+            State::Closed => 3,
+        };
+        role | state << 2 | (self.seen as u32) << 8 | (self.tries as u32) << 16
+    }
+
+    /// The flow of [`Flow::to_bits`].
+    pub const fn from_bits(bits: u32) -> Self {
+        let role = match bits & 3 {
+            0 => Role::Entry,
+            1 => Role::Owner,
+            _ => Role::Both,
+        };
+        let state = match bits >> 2 & 3 {
+            0 => State::Deciding,
+            1 => State::Decided,
+            2 => State::Live,
+            _ => State::Closed,
+        };
+        Self { role, state, seen: (bits >> 8) as u8, tries: (bits >> 16) as u8 }
+    }
+
     /// A side has said goodbye, or a reset was seen: silence now has a different meaning.
     pub fn closing(&self) -> bool {
         self.seen != 0
@@ -344,6 +376,20 @@ mod tests {
 
     fn closed(role: Role) -> Flow {
         Flow { state: State::Closed, ..Flow::decided(role) }
+    }
+
+    #[test]
+    fn bits_keep_everything() {
+        for role in [Role::Entry, Role::Owner, Role::Both] {
+            for state in [State::Deciding, State::Decided, State::Live, State::Closed] {
+                for seen in 0..8 {
+                    for tries in [0, 1, SPAWN_TRIES, u8::MAX] {
+                        let flow = Flow { role, state, seen, tries };
+                        assert_eq!(Flow::from_bits(flow.to_bits()), flow);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -44,8 +44,8 @@ reasons! {
     PassUnconfigured = "pass_unconfigured",
     /// Passed: a SYN whose options only the kernel can serve (MD5, AO).
     PassSigned = "pass_signed",
-    /// Dropped: headers that contradict themselves.
-    DropMalformed = "drop_malformed",
+    /// Passed: headers that contradict themselves; the kernel drops them by its own rules.
+    PassMalformed = "pass_malformed",
     /// Dropped: wrong TCP checksum.
     DropChecksum = "drop_checksum",
     /// Dropped: no memory.

@@ -17,8 +17,12 @@ impl Pin {
     /// Takes a reference, or `None` when the module is being unloaded. Any context.
     pub(crate) fn take() -> Option<Self> {
         // SAFETY: No requirements; the answer says whether the reference is ours.
-        // INVARIANT: On `true` the reference is held.
-        unsafe { ffi::homing_module_get() }.then_some(Self(()))
+        if unsafe { ffi::homing_module_get() } {
+            // INVARIANT: The reference was just taken.
+            Some(Self(()))
+        } else {
+            None
+        }
     }
 }
 

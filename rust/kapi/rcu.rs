@@ -4,10 +4,17 @@
 //!
 //! C header: `include/linux/rcupdate.h`.
 
-use core::ptr;
+use core::{
+    cell::UnsafeCell,
+    ptr, //
+};
 use kernel::{
+    new_mutex,
     prelude::*,
-    sync::rcu::{self, Guard},
+    sync::{
+        rcu::{self, Guard},
+        Mutex, //
+    },
 };
 
 use super::ffi;
@@ -16,9 +23,12 @@ use super::ffi;
 ///
 /// # Invariants
 ///
-/// The slot is null or a pointer from `KBox::into_raw`, owned by this cell. A pointer that was
-/// taken out is freed only after a grace period.
-pub(crate) struct RcuCell<T>(core::cell::UnsafeCell<*mut T>);
+/// The slot is null or a pointer from `KBox::into_raw`, owned by this cell. It is changed only
+/// under `writer`, and a pointer that was taken out is freed only after a grace period.
+pub(crate) struct RcuCell<T> {
+    slot: UnsafeCell<*mut T>,
+    writer: Pin<KBox<Mutex<()>>>,
+}
 
 // SAFETY: Readers share `&T` across threads and the last owner may drop it on any.
 unsafe impl<T: Send + Sync> Send for RcuCell<T> {}
@@ -26,49 +36,58 @@ unsafe impl<T: Send + Sync> Send for RcuCell<T> {}
 unsafe impl<T: Send + Sync> Sync for RcuCell<T> {}
 
 impl<T> RcuCell<T> {
-    /// An empty cell.
-    pub(crate) const fn empty() -> Self {
-        Self(core::cell::UnsafeCell::new(ptr::null_mut()))
+    /// An empty cell. Process context.
+    pub(crate) fn new() -> Result<Self> {
+        // INVARIANT: Null.
+        Ok(Self {
+            slot: UnsafeCell::new(ptr::null_mut()),
+            writer: KBox::pin_init(new_mutex!(()), GFP_KERNEL)?,
+        })
     }
 
     /// The value, for as long as the guard lives. Any context.
     #[inline]
     pub(crate) fn read<'g>(&'g self, _guard: &'g Guard) -> Option<&'g T> {
         // SAFETY: The slot is valid for reading by RCU's dereference.
-        let p = unsafe { ffi::homing_rcu_read(self.0.get().cast()) };
+        let p = unsafe { ffi::homing_rcu_read(self.slot.get().cast()) };
         // SAFETY: By the invariant it is null or a live `T`; a writer waits for the guard before
         // it frees.
         unsafe { p.cast::<T>().as_ref() }
     }
 
-    /// Puts `new` in the place of the old value. Process context: waits for a grace period when
-    /// there was one. The caller excludes other writers.
-    pub(crate) fn replace(&self, new: Option<KBox<T>>) {
-        if let Some(old) = self.swap(new) {
-            rcu::synchronize_rcu();
-            drop(old);
-        }
+    /// Calls `f` with the value, which is not replaced meanwhile; `f` may sleep. Process context.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {
+        let _writer = self.writer.lock();
+        // SAFETY: By the invariant the slot does not change while the lock is held, and what it
+        // points to is alive.
+        f(unsafe { (*self.slot.get()).as_ref() })
     }
 
-    /// Puts `new` in place and gives the old value back, which readers may still see: the caller
-    /// waits for a grace period before it drops it.
-    fn swap(&self, new: Option<KBox<T>>) -> Option<KBox<T>> {
+    /// Puts `new` in the place of the old value. Process context: waits for a grace period when
+    /// there was one.
+    pub(crate) fn replace(&self, new: Option<KBox<T>>) {
+        let writer = self.writer.lock();
         let new = new.map_or(ptr::null_mut(), KBox::into_raw);
-        // SAFETY: The caller excludes other writers, so the slot may be read plainly.
-        let old = unsafe { *self.0.get() };
+        // SAFETY: Under the lock nobody else writes the slot, so it may be read plainly.
+        let old = unsafe { *self.slot.get() };
         // SAFETY: The slot is valid; the assignment orders `T`'s initialisation before it.
-        unsafe { ffi::homing_rcu_assign(self.0.get().cast(), new.cast()) };
-        if old.is_null() {
-            return None;
+        unsafe { ffi::homing_rcu_assign(self.slot.get().cast(), new.cast()) };
+        drop(writer);
+        if !old.is_null() {
+            rcu::synchronize_rcu();
+            // SAFETY: By the invariant it came from `KBox::into_raw`; the slot no longer has it
+            // and no reader that saw it is left.
+            drop(unsafe { KBox::from_raw(old) });
         }
-        // SAFETY: By the invariant it came from `KBox::into_raw`, and the slot no longer has it.
-        Some(unsafe { KBox::from_raw(old) })
     }
 }
 
 impl<T> Drop for RcuCell<T> {
     fn drop(&mut self) {
-        // Nobody can read a cell that is being dropped.
-        drop(self.swap(None));
+        let old = *self.slot.get_mut();
+        if !old.is_null() {
+            // SAFETY: By the invariant; nobody can read a cell that is being dropped.
+            drop(unsafe { KBox::from_raw(old) });
+        }
     }
 }

@@ -904,8 +904,10 @@ struct homing_work {
 static void homing_work_run(struct work_struct *work)
 {
 	struct homing_work *w = container_of(work, struct homing_work, work.work);
+	u32 again = w->fn(w->priv);
 
-	w->fn(w->priv);
+	if (again)
+		homing_work_queue(w, again);
 }
 
 struct homing_work *homing_work_new(homing_work_fn_t fn, void *priv)

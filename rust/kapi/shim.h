@@ -170,7 +170,8 @@ void *homing_rcu_read(void *const *slot);
 void homing_rcu_assign(void **slot, void *p);
 
 /* ---- delayed work ---- */
-typedef void (*homing_work_fn_t)(void *priv);
+/* Answers after how many ms it wants to run again; 0 for not. */
+typedef u32 (*homing_work_fn_t)(void *priv);
 struct homing_work *homing_work_new(homing_work_fn_t fn, void *priv);
 void homing_work_queue(struct homing_work *w, u32 delay_ms);	/* any */
 void homing_work_free(struct homing_work *w);			/* process */

@@ -21,8 +21,9 @@ pub(crate) trait Job: 'static {
     /// What it works on.
     type State: Send + Sync + 'static;
 
-    /// Runs once for each time the work was queued. May sleep.
-    fn run(state: &Self::State);
+    /// Runs once for each time the work was queued. May sleep. Answers after how many
+    /// milliseconds it wants to run again; 0 for not.
+    fn run(state: &Self::State) -> u32;
 }
 
 /// A work item for one state. Dropping it waits until it no longer runs.
@@ -41,9 +42,9 @@ unsafe impl<J: Job> Send for Work<J> {}
 // SAFETY: As above.
 unsafe impl<J: Job> Sync for Work<J> {}
 
-extern "C" fn thunk<J: Job>(state: *mut c_void) {
+extern "C" fn thunk<J: Job>(state: *mut c_void) -> u32 {
     // SAFETY: By the invariant of `Work`: the work holds the state until it can no longer run.
-    J::run(unsafe { &*state.cast::<J::State>() });
+    J::run(unsafe { &*state.cast::<J::State>() })
 }
 
 impl<J: Job> Work<J> {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The packet path, and what holds it in place.
+//!
+//! Functions here run in softirq with RCU held by the caller, LOCAL_OUT also in process context
+//! with bottom halves on; none sleeps. Exceptions are said: `host` and `devices` (process
+//! context), and the jobs of `state` and `sweep` (a work queue).
+//!
+//! A client's packet goes `ingress` -> (`answer` | `request` -> `decide` -> `deliver`), a packet
+//! from another member `decap`; on the way up `unshift` and `spawn`, on the way out `egress`.
+
+mod answer;
+mod classify;
+mod decap;
+mod decision;
+mod deliver;
+pub(crate) mod devices;
+mod egress;
+mod encap;
+pub(crate) mod events;
+pub(crate) mod host;
+mod ingress;
+mod push;
+mod request;
+mod spawn;
+pub(crate) mod state;
+mod sweep;
+mod unshift;

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Stateless answers to a client: SYN-ACK with a cookie, FIN, keep-alive probe, RST.
+//!
+//! An answer is a fresh packet on the device the question came by, link addresses swapped: the
+//! question may be shared with a capture and is not changed.
+
+use kernel::prelude::*;
+
+use super::{classify::Tcp, host::Host};
+use crate::{
+    decide::{cookie::SynOptions, limits, reason::Reason},
+    kapi::skb::Packet,
+    table::keys::Key,
+    wire::{
+        addr::Tuple,
+        checksum, geneve, ip,
+        tcp::{self, flags},
+    },
+};
+
+/// Longest answer: IPv6 header and a SYN-ACK with all options.
+const ROOM: usize = ip::IPV6_LEN + tcp::MAX_SYN_ACK_LEN;
+
+/// TTL of answers.
+const TTL: u8 = 64;
+
+/// MTU that every path of a farm carries.
+const FABRIC_MTU: u16 = 1500;
+
+/// Our window scale in SYN-ACKs. A constant of the farm: any member may have to spawn the socket
+/// that another promised.
+pub(super) const RCV_WSCALE: u8 = 7;
+
+/// Our MSS in SYN-ACKs: what the client sends must fit the tunnel with its largest header, in
+/// either family, without being fragmented.
+pub(super) const fn our_mss(ipv6: bool) -> u16 {
+    let outer = ip::IPV6_LEN + 8 + geneve::MAX_DATA_HEADER;
+    let inner = if ipv6 { ip::IPV6_LEN } else { ip::IPV4_LEN } + tcp::HEADER_LEN;
+    FABRIC_MTU - (outer + inner) as u16
+}
+
+/// Our window in SYN-ACKs, unscaled: modest, because the socket's own may be small.
+fn window(ipv6: bool) -> u16 {
+    let w = u32::from(our_mss(ipv6)).saturating_mul(limits::WINDOW_SEGMENTS);
+    w.min(65535) as u16
+}
+
+/// Puts IP header and TCP checksum around a TCP header that stands at `ip_len` in `buf`, and sends.
+fn send(packet: &Packet, buf: &mut [u8; ROOM], tuple: &Tuple, ip_len: usize, tcp_len: usize) -> Result {
+    let end = ip_len.saturating_add(tcp_len);
+    let segment = buf.get_mut(ip_len..end).ok_or(EINVAL)?;
+    let sum = checksum::transport(&tuple.vip, &tuple.client, ip::TCP, segment).ok_or(EINVAL)?;
+    let at = tcp::CHECKSUM_OFFSET;
+    let field = segment.get_mut(at..at.saturating_add(2)).ok_or(EINVAL)?;
+    if let [a, b] = field {
+        [*a, *b] = sum.to_be_bytes();
+    }
+    let out = ip::Out {
+        src: tuple.vip,
+        dst: tuple.client,
+        protocol: ip::TCP,
+        tos: 0,
+        ttl: TTL,
+        payload_len: tcp_len,
+    };
+    ip::emit(buf, &out).ok_or(EINVAL)?;
+    packet.reply(buf.get(..end).ok_or(EINVAL)?, !tuple.vip.is_v4())
+}
+
+fn ip_len(tcp: &Tcp<'_>) -> usize {
+    if tcp.ipv6() {
+        ip::IPV6_LEN
+    } else {
+        ip::IPV4_LEN
+    }
+}
+
+/// Answers a SYN with a cookie that any member can verify.
+pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
+    let net = &host.net;
+    let o = &tcp.seg.options;
+    let floor = if tcp.ipv6() { limits::MSS_MIN_V6 } else { limits::MSS_MIN_V4 };
+    let ecn = flags::ECE | flags::CWR;
+    let options = SynOptions {
+        mss: o.mss.unwrap_or(floor),
+        wscale: o.wscale,
+        sack: o.sack_permitted,
+        timestamps: o.timestamps.is_some(),
+        // Whether ECN was agreed survives only in a timestamp.
+        ecn: o.timestamps.is_some() && tcp.seg.flags & ecn == ecn,
+    };
+    let isn = key.isn(&tcp.tuple, tcp.seg.seq, &options, net.now_s());
+    let header = tcp::Header {
+        src_port: tcp.tuple.vip_port,
+        dst_port: tcp.tuple.client_port,
+        seq: isn,
+        ack: tcp.seg.seq.wrapping_add(1),
+        flags: flags::SYN | flags::ACK | if options.ecn { flags::ECE } else { 0 },
+        window: window(tcp.ipv6()),
+    };
+    let offer = tcp::Offer {
+        mss: our_mss(tcp.ipv6()),
+        sack_permitted: o.sack_permitted,
+        timestamps: o
+            .timestamps
+            .map(|(val, _)| (key.tsval(&tcp.tuple, net.now_ms(), &options), val)),
+        wscale: o.wscale.map(|_| RCV_WSCALE),
+    };
+    let mut buf = [0; ROOM];
+    let at = ip_len(tcp);
+    let room = buf.get_mut(at..).unwrap_or_default();
+    let Some(len) = tcp::emit_syn_ack(room, &header, &offer) else {
+        return;
+    };
+    match send(packet, &mut buf, &tcp.tuple, at, len) {
+        Ok(()) => net.count(Reason::SynAnswered),
+        Err(_) => net.count(Reason::SendFailed),
+    }
+}
+
+/// Sends a header without payload. `tsval` is what to echo as our clock: after the SYN-ACK no
+/// member uses its own, since the next to speak is perhaps another.
+fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u8) -> bool {
+    let rst = bits & flags::RST != 0;
+    let header = tcp::Header {
+        src_port: tcp.tuple.vip_port,
+        dst_port: tcp.tuple.client_port,
+        seq,
+        ack,
+        flags: bits,
+        window: if rst { 0 } else { window(tcp.ipv6()) >> RCV_WSCALE },
+    };
+    let stamps = match tcp.seg.options.timestamps {
+        Some((val, ecr)) if !rst => Some((ecr, val)),
+        _ => None,
+    };
+    let mut buf = [0; ROOM];
+    let at = ip_len(tcp);
+    let room = buf.get_mut(at..).unwrap_or_default();
+    let sent = tcp::emit_bare(room, &header, stamps)
+        .ok_or(EINVAL)
+        .and_then(|len| send(packet, &mut buf, &tcp.tuple, at, len));
+    if sent.is_err() {
+        host.net.count(Reason::SendFailed);
+    }
+    sent.is_ok()
+}
+
+/// Answers a FIN that came instead of a request: the connection ends with nothing asked.
+pub(super) fn fin_ack(host: &Host, tcp: &Tcp<'_>, packet: &Packet) {
+    let ack = tcp.seg.seq.wrapping_add(1);
+    if bare(host, tcp, packet, tcp.seg.ack, ack, flags::FIN | flags::ACK) {
+        host.net.count(Reason::FinAnswered);
+    }
+}
+
+/// Answers a keep-alive probe (one byte below the window, or none) before the first request.
+pub(super) fn probe_ack(host: &Host, tcp: &Tcp<'_>, packet: &Packet) {
+    let ack = tcp.seg.seq.wrapping_add(1);
+    if bare(host, tcp, packet, tcp.seg.ack, ack, flags::ACK) {
+        host.net.count(Reason::ProbeAnswered);
+    }
+}
+
+/// Refuses: as the kernel does for a segment without a socket (RFC 9293 section 3.10.7.1).
+pub(super) fn reset(host: &Host, tcp: &Tcp<'_>, packet: &Packet, why: Reason) {
+    let seg = &tcp.seg;
+    let sent = if tcp.has(flags::ACK) {
+        bare(host, tcp, packet, seg.ack, 0, flags::RST)
+    } else {
+        let one = |bit| u32::from(tcp.has(bit));
+        let len = tcp
+            .payload_len
+            .wrapping_add(one(flags::SYN))
+            .wrapping_add(one(flags::FIN));
+        bare(host, tcp, packet, 0, seg.seq.wrapping_add(len), flags::RST | flags::ACK)
+    };
+    if sent {
+        host.net.count(why);
+    }
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What arrives through the tunnel: packets for this member's stack, and control messages.
+//!
+//! Everything is hostile until its code has been verified. A packet is never decided on and never
+//! forwarded again: either this member owns its connection, or it is dropped.
+
+use kernel::sync::{
+    atomic::Relaxed,
+    rcu::Guard, //
+};
+
+use super::{
+    events::{self, Cause},
+    host::Host,
+    push,
+    state, //
+};
+use crate::{
+    decide::{
+        flow::{Flow as Status, Role},
+        reason::Reason,
+        sid::Sid,
+    },
+    kapi::{skb::Packet, tunnel::Receiver},
+    table::{
+        config::Config,
+        flow::Terms,
+        keys::Key,
+        member::Member,
+        session::Applied, //
+    },
+    wire::{
+        addr::{Addr, Tuple},
+        control::{self, Association, Body},
+        geneve::{self, Data, Frame, HandOff, Inner, Route},
+        ip, tcp,
+    },
+};
+
+/// Takes what the tunnel's sockets receive.
+pub(super) struct Decap;
+
+impl Receiver for Decap {
+    type State = Host;
+
+    fn receive(host: &Host, guard: &Guard, mut packet: Packet, from: Addr) {
+        let net = &host.net;
+        match frame(host, guard, &mut packet, from) {
+            Ok(Todo::Nothing) => packet.consume(),
+            Ok(Todo::Deliver { header_len, ipv6 }) => {
+                let inner = host
+                    .tunnel(guard)
+                    .and_then(|t| t.unwrap(packet, header_len, ipv6));
+                match inner {
+                    Some(inner) => inner.reinject(net.ns, host.device(), true),
+                    None => net.count(Reason::DropNoMemory),
+                }
+            }
+            // Dropping the packet is the outcome.
+            Err(why) => net.count(why),
+        }
+    }
+}
+
+enum Todo {
+    Nothing,
+    Deliver { header_len: usize, ipv6: bool },
+}
+
+/// Bytes that are looked at: outer framing, inner IPv6 and TCP headers, or a control message.
+const LOOK: usize = control::MAX_MESSAGE;
+
+fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<Todo, Reason> {
+    let net = &host.net;
+    let config = net.config(guard).ok_or(Reason::TunnelNotMember)?;
+    let sender = config
+        .others()
+        .find(|m| m.settings.addr == from)
+        .ok_or(Reason::TunnelNotMember)?;
+    let keys = net.keys.read(guard).ok_or(Reason::TunnelForged)?;
+    let want = geneve::MAX_DATA_HEADER + 64;
+    let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
+    match geneve::parse(view.bytes).map_err(|_| Reason::TunnelMalformed)? {
+        Frame::Data {
+            data,
+            header_len,
+            mac,
+            mac_offset,
+        } => {
+            if data.farm != config.farm.id {
+                return Err(Reason::TunnelOtherFarm);
+            }
+            if data.sender.member != sender.id() {
+                return Err(Reason::TunnelNotMember);
+            }
+            let key = keys.get(data.sender.key).ok_or(Reason::TunnelForged)?;
+            let ipv6 = data.inner == Inner::V6;
+            let (tuple, header) = inner(packet, header_len, mac_offset, ipv6)?;
+            // A plain comparison of words: its time tells nothing about which byte was wrong.
+            if u64::from_be_bytes(key.data_mac(header.as_bytes())) ^ u64::from_be_bytes(mac) != 0 {
+                return Err(Reason::TunnelForged);
+            }
+            net.count(Reason::TunnelData);
+            accept(host, guard, config, sender, key, &data, &tuple)?;
+            Ok(Todo::Deliver { header_len, ipv6 })
+        }
+        Frame::Control { farm, .. } => {
+            if farm != config.farm.id {
+                return Err(Reason::TunnelOtherFarm);
+            }
+            let view = packet.view(LOOK).ok_or(Reason::DropNoMemory)?;
+            let bytes = view.bytes.get(..view.len).ok_or(Reason::TunnelMalformed)?;
+            control(host, guard, config, sender, bytes)?;
+            Ok(Todo::Nothing)
+        }
+    }
+}
+
+/// The connection of the inner packet, and what its code covers.
+fn inner(
+    packet: &mut Packet,
+    header_len: usize,
+    mac_offset: usize,
+    ipv6: bool,
+) -> Result<(Tuple, geneve::MacInput), Reason> {
+    let want = header_len.saturating_add(512);
+    let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
+    let (header, inner) = view
+        .bytes
+        .split_at_checked(header_len)
+        .ok_or(Reason::TunnelMalformed)?;
+    let ip = ip::parse(inner).map_err(|_| Reason::TunnelMalformed)?;
+    if ip.protocol != ip::TCP || ip.fragment || (ip.version == 6) != ipv6 {
+        return Err(Reason::TunnelMalformed);
+    }
+    let seg = inner
+        .get(ip.header_len..)
+        .and_then(|b| tcp::parse(b).ok())
+        .ok_or(Reason::TunnelMalformed)?;
+    let tuple = Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port);
+    let input = geneve::mac_input(header, mac_offset, &tuple, ip::TCP);
+    Ok((tuple, input.ok_or(Reason::TunnelMalformed)?))
+}
+
+/// Whether an authenticated packet is for a connection of ours; a hand-off makes it one.
+fn accept(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    sender: &Member,
+    key: &Key,
+    data: &Data,
+    tuple: &Tuple,
+) -> Result<(), Reason> {
+    let net = &host.net;
+    if config.service(&tuple.vip, tuple.vip_port).is_none() {
+        return Err(Reason::TunnelNotService);
+    }
+    let now = net.uptime();
+    let flow = net.flows.get(guard, tuple);
+    match data.route {
+        Route::Relay { .. } => {
+            let flow = flow.filter(|f| f.owner() == config.local);
+            flow.ok_or(Reason::TunnelNoFlow)?.touch(now);
+        }
+        Route::HandOff(h) => {
+            let known = flow.filter(|f| f.client_isn() == h.client_isn);
+            if let Some(flow) = known {
+                // The option is repeated until we have acknowledged it: handling it twice is
+                // harmless.
+                if flow.owner() != config.local {
+                    return Err(Reason::TunnelNoFlow);
+                }
+                flow.touch(now);
+            } else {
+                take(host, guard, config, key, &h, tuple, now)?;
+                net.count(Reason::TunnelHandOff);
+            }
+            push::hand_off_ack(host, guard, config, sender.id(), tuple, h.client_isn);
+        }
+    }
+    Ok(())
+}
+
+/// Takes over a connection: stores its flow and its association.
+fn take(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    key: &Key,
+    h: &HandOff,
+    tuple: &Tuple,
+    now: u32,
+) -> Result<(), Reason> {
+    let net = &host.net;
+    let has = |flag: u8| h.flags & flag != 0;
+    let session = has(HandOff::HAS_SID).then(|| Sid(h.sid).key());
+    if let Some(k) = session {
+        // What the hand-off says was said by an authenticated member; the id proves itself too.
+        if key.sid_of(&k) != Sid(h.sid) {
+            return Err(Reason::SidForged);
+        }
+        if h.home_version > 0 {
+            let a = Association {
+                key: k,
+                home: config.local,
+                origin: h.origin,
+                version: h.home_version,
+                created: h.created,
+                last_used: net.now(),
+                group: h.group,
+                flags: 0,
+            };
+            net.sessions.apply(guard, &a);
+        }
+        if let Some(entry) = net.sessions.get(guard, &k) {
+            entry.touch(net.now());
+        }
+    }
+    let terms = Terms {
+        client_isn: h.client_isn,
+        cookie: h.cookie_isn,
+        tsecr: has(HandOff::TSTAMP).then_some(h.tsecr),
+        mss: h.mss,
+        snd_wscale: h.snd_wscale,
+        rcv_wscale: h.rcv_wscale,
+        sack: has(HandOff::SACK),
+        ecn: has(HandOff::ECN),
+        insert: has(HandOff::NEW_SESSION),
+        owner: config.local,
+        entry: h.entry,
+        session,
+    };
+    let status = Status::decided(Role::Owner);
+    net.flows
+        .store(guard, tuple, &terms, status, now, &net.shifts)
+        .map_err(|_| Reason::FlowFull)?;
+    Ok(())
+}
+
+/// A control message: verified, fresh, and then believed.
+fn control(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    sender: &Member,
+    bytes: &[u8],
+) -> Result<(), Reason> {
+    let net = &host.net;
+    let message = control::parse(bytes).map_err(|_| Reason::TunnelMalformed)?;
+    let header = message.header;
+    if header.sender != sender.id() {
+        return Err(Reason::TunnelNotMember);
+    }
+    let key = net
+        .keys
+        .read(guard)
+        .and_then(|k| k.get(header.key))
+        .ok_or(Reason::TunnelForged)?;
+    let covered = bytes.get(..message.mac_offset).ok_or(Reason::TunnelMalformed)?;
+    let (ours, theirs) = (key.control_mac(covered), message.mac);
+    if u128::from_be_bytes(ours) ^ u128::from_be_bytes(theirs) != 0 {
+        return Err(Reason::TunnelForged);
+    }
+    let live = &sender.live;
+    if header.peer_nonce != net.boot {
+        // Made for an earlier start of ours, or by one that has not heard of us: it learns our
+        // nonce, and nothing else happens. A challenge is never answered by one.
+        if !matches!(message.body, Body::Challenge { .. }) {
+            push::challenge(host, guard, config, sender, header.nonce, header.sequence);
+        }
+        return Err(Reason::TunnelOldBoot);
+    }
+    {
+        let mut inbox = live.inbox.lock();
+        if inbox.nonce != header.nonce {
+            // A new start of the sender: it knows our nonce, so this is not an old message.
+            *inbox = crate::table::member::Inbox {
+                nonce: header.nonce,
+                window: Default::default(),
+            };
+            live.nonce.store(header.nonce, Relaxed);
+            live.restarted();
+        }
+        if !inbox.window.accept(header.sequence) {
+            return Err(Reason::TunnelReplay);
+        }
+    }
+    match message.body {
+        Body::State(said) => state::received(host, guard, config, sender, &said),
+        Body::Associations { batch, records } => {
+            if batch > live.batch_seen.load(Relaxed) {
+                live.batch_seen.store(batch, Relaxed);
+            }
+            for a in records {
+                net.count(Reason::PushReceived);
+                learned(host, guard, &a);
+            }
+        }
+        Body::HandOffAck { tuple, client_isn } => {
+            if let Some(flow) = net.flows.get(guard, &tuple) {
+                if flow.client_isn() == client_isn && flow.owner() == sender.id() {
+                    flow.on(net.uptime(), Status::on_hand_off_ack);
+                }
+            }
+        }
+        Body::Challenge { .. } => {}
+    }
+    Ok(())
+}
+
+/// An association that another member, or user space, tells.
+pub(crate) fn learned(host: &Host, guard: &Guard, a: &Association) -> Applied {
+    let net = &host.net;
+    let before = net.sessions.get(guard, &a.key).map(|e| e.association(&a.key));
+    let applied = net.sessions.apply(guard, a);
+    match applied {
+        Applied::Stale => net.count(Reason::PushStale),
+        Applied::Full => net.count(Reason::SessionFull),
+        Applied::New | Applied::Changed => {
+            let ended = a.flags & Association::ENDED != 0;
+            let cause = match before {
+                _ if ended => Cause::End,
+                None => Cause::New,
+                Some(b) if b.home != a.home => Cause::Move,
+                Some(_) => Cause::Confirm,
+            };
+            events::session(host, a, cause);
+        }
+    }
+    applied
+}

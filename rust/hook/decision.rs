@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which member gets a connection: by its session, or by selection.
+
+use kernel::sync::{
+    atomic::Relaxed,
+    rcu::Guard, //
+};
+
+use super::{
+    events::{self, Cause},
+    host::Host,
+    push, //
+};
+use crate::{
+    decide::{
+        limits::MEMBERS_MAX,
+        reason::Reason,
+        select::{self, rendezvous, Candidate, Policy},
+        session::{self, Resolve},
+        sid::{self, Claims}, //
+    },
+    kapi::time,
+    table::{
+        config::Config,
+        member::State,
+        service::Service,
+        session::{Applied, Key},
+    },
+    wire::{control::Association, http::cookie::CookieValue},
+};
+
+/// What was decided.
+#[derive(Clone, Copy)]
+pub(super) struct Choice {
+    /// The member that gets the connection.
+    pub(super) owner: u16,
+    /// The session, if there is one.
+    pub(super) session: Option<Key>,
+    /// Put the session id into the first response.
+    pub(super) insert: bool,
+}
+
+/// What the first request says.
+#[derive(Clone, Copy)]
+pub(super) enum Asked {
+    /// An HTTP request with this cookie.
+    Http(CookieValue),
+    /// Nothing that we read as HTTP.
+    Unknown,
+}
+
+/// Candidates for new sessions of a service, in place.
+struct Candidates {
+    list: [Candidate; MEMBERS_MAX],
+    len: usize,
+}
+
+impl Candidates {
+    fn new(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Self {
+        const NONE: Candidate = Candidate {
+            id: 0,
+            weight: 0,
+            load: 0,
+            eligible: false,
+        };
+        let clock = host.net.clock(config);
+        let mut this = Self {
+            list: [NONE; MEMBERS_MAX],
+            len: 0,
+        };
+        for (slot, member) in this.list.iter_mut().zip(&config.members) {
+            let seen = member.seen(guard, config, &clock);
+            *slot = Candidate {
+                id: member.id(),
+                weight: seen.weight,
+                load: seen.load,
+                eligible: seen.state == State::Up && member.has_listener(guard, service.hash),
+            };
+            this.len = this.len.saturating_add(1);
+        }
+        this
+    }
+
+    fn as_slice(&self) -> &[Candidate] {
+        self.list.get(..self.len).unwrap_or_default()
+    }
+
+    fn id(&self, index: Option<usize>) -> Option<u16> {
+        Some(self.as_slice().get(index?)?.id)
+    }
+}
+
+/// Whether any member could serve a new connection now; asked for every SYN, so the first that
+/// could is enough.
+pub(super) fn servable(host: &Host, guard: &Guard, config: &Config, service: &Service) -> bool {
+    let clock = host.net.clock(config);
+    let could = |m: &crate::table::member::Member| {
+        m.has_listener(guard, service.hash)
+            && matches!(m.seen(guard, config, &clock).state, State::Up | State::Draining)
+    };
+    config.me().is_some_and(could) || config.others().any(could)
+}
+
+/// Decides. `None`: nobody can serve.
+pub(super) fn choose(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    asked: Asked,
+) -> Option<Choice> {
+    let net = &host.net;
+    service.count_connection();
+    let cookie = match asked {
+        Asked::Http(cookie) => cookie,
+        Asked::Unknown => {
+            // No session: nothing could carry its id.
+            let owner = pick(host, guard, config, service)?;
+            return Some(Choice {
+                owner,
+                session: None,
+                insert: false,
+            });
+        }
+    };
+    match cookie {
+        CookieValue::Absent => net.count(Reason::SidAbsent),
+        CookieValue::Malformed => net.count(Reason::SidMalformed),
+        CookieValue::Conflict => net.count(Reason::SidConflict),
+        CookieValue::One(text) => {
+            if let Some(choice) = by_sid(host, guard, config, service, &text) {
+                return Some(choice);
+            }
+        }
+    }
+    begin(host, guard, config, service)
+}
+
+/// The home of a session that the client names; `None`: as if it had named none.
+fn by_sid(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    text: &[u8; 32],
+) -> Option<Choice> {
+    let net = &host.net;
+    let Some(sid) = sid::decode(text) else {
+        net.count(Reason::SidMalformed);
+        return None;
+    };
+    let claims = net.keys.read(guard).and_then(|k| k.open_sid(&sid));
+    let Some(claims) = claims.filter(|c| c.group == service.settings.group) else {
+        net.count(Reason::SidForged);
+        return None;
+    };
+    let key = sid.key();
+    let entry = net.sessions.get(guard, &key);
+    let known = entry.map(|e| e.association(&key));
+    let now = net.now();
+    let s = &service.settings;
+    let home = match session::resolve(
+        known.as_ref(),
+        &claims,
+        config.local,
+        now,
+        s.idle_s,
+        s.absolute_s,
+    ) {
+        Resolve::Known { home } => {
+            net.count(Reason::SidKnown);
+            home
+        }
+        Resolve::SidOnly { home } => {
+            net.count(Reason::SidAlone);
+            home
+        }
+        Resolve::Expired => {
+            net.count(Reason::SidExpired);
+            return None;
+        }
+        Resolve::Ended => {
+            net.count(Reason::SidEnded);
+            return None;
+        }
+    };
+    let base = known.unwrap_or(Association {
+        key,
+        home,
+        origin: claims.home,
+        version: 1,
+        created: claims.created,
+        last_used: now,
+        group: claims.group,
+        flags: 0,
+    });
+    let clock = net.clock(config);
+    let alive = config
+        .member(home)
+        .is_some_and(|m| m.seen(guard, config, &clock).state != State::Down);
+    let owner = if alive {
+        home
+    } else {
+        rehome(host, guard, config, service, &base)?
+    };
+    if alive && known.is_none() && home == config.local {
+        // Dropped while tentative, or never heard of: the id is enough to make it again.
+        let again = Association {
+            origin: config.local,
+            flags: Association::CONFIRMED,
+            ..base
+        };
+        store(host, guard, config, &again, Cause::New);
+    }
+    if let (true, Some(entry)) = (alive, entry) {
+        entry.touch(now);
+        if entry.confirm() {
+            net.count(Reason::SessionConfirmed);
+            let confirmed = entry.association(&key);
+            push::association(host, guard, config, &confirmed);
+            events::session(host, &confirmed, Cause::Confirm);
+        }
+    }
+    Some(Choice {
+        owner,
+        session: Some(key),
+        insert: false,
+    })
+}
+
+/// A new home for a session whose home cannot serve: every member picks the same one.
+fn rehome(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    old: &Association,
+) -> Option<u16> {
+    let net = &host.net;
+    let candidates = Candidates::new(host, guard, config, service);
+    let key = net.keys.read(guard)?.send()?;
+    let home = candidates.id(rendezvous::pick(&key.prf(), &old.key, candidates.as_slice()))?;
+    net.count(Reason::Rehomed);
+    let new = Association {
+        home,
+        origin: config.local,
+        version: session::next_epoch(old.version),
+        last_used: net.now(),
+        // A session that is not where its id says must not be forgotten early.
+        flags: old.flags | Association::CONFIRMED,
+        ..*old
+    };
+    store(host, guard, config, &new, Cause::Move);
+    Some(home)
+}
+
+/// Selects a member by the service's policy.
+fn pick(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Option<u16> {
+    let candidates = Candidates::new(host, guard, config, service);
+    let mut turn = match service.settings.policy {
+        Policy::Rr => service.live.cursor.fetch_add(1, Relaxed),
+        Policy::P2c => 0,
+    };
+    candidates.id(select::pick(
+        service.settings.policy,
+        candidates.as_slice(),
+        time::random(),
+        &mut turn,
+    ))
+}
+
+/// Begins a session.
+fn begin(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Option<Choice> {
+    let net = &host.net;
+    let home = pick(host, guard, config, service)?;
+    if !service.settings.insert {
+        return Some(Choice {
+            owner: home,
+            session: None,
+            insert: false,
+        });
+    }
+    if let (false, Some(m)) = (net.is_frozen(), config.member(home)) {
+        m.live.assigned();
+    }
+    let now = net.now();
+    let claims = Claims {
+        home,
+        group: service.settings.group,
+        created: now,
+    };
+    let sid = net.keys.read(guard)?.send()?.sid(&claims, time::random());
+    let new = Association {
+        key: sid.key(),
+        home,
+        origin: config.local,
+        version: 1,
+        created: now,
+        last_used: now,
+        group: claims.group,
+        flags: 0,
+    };
+    net.count(Reason::SessionNew);
+    service.count_session();
+    store(host, guard, config, &new, Cause::New);
+    Some(Choice {
+        owner: home,
+        session: Some(new.key),
+        insert: true,
+    })
+}
+
+/// Stores an association here and sends it to all others, before anything of it leaves.
+fn store(host: &Host, guard: &Guard, config: &Config, a: &Association, cause: Cause) {
+    if host.net.sessions.apply(guard, a) == Applied::Full {
+        // The id still names its home.
+        host.net.count(Reason::SessionFull);
+    }
+    push::association(host, guard, config, a);
+    events::session(host, a, cause);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sending a client's packet to the member that owns its connection.
+
+use kernel::sync::rcu::Guard;
+
+use super::host::Host;
+use crate::{
+    decide::reason::Reason,
+    kapi::skb::Packet,
+    table::{config::Config, flow::Terms},
+    wire::{
+        addr::Tuple,
+        geneve::{self, Data, HandOff, Inner, Route, Sender},
+        ip,
+    },
+};
+
+/// Sends `packet` of `tuple` to the owner in `terms`; with the hand-off option until the owner has
+/// acknowledged it. `l4` is where the inner TCP header starts. The packet is consumed.
+pub(super) fn relay(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    packet: Packet,
+    tuple: &Tuple,
+    l4: usize,
+    terms: &Terms,
+    hand_off: bool,
+) {
+    let net = &host.net;
+    if forward(host, guard, config, packet, tuple, l4, terms, hand_off).is_none() {
+        net.count(Reason::RelayFailed);
+        return;
+    }
+    net.count(Reason::Relayed);
+    if hand_off {
+        net.count(Reason::RelayedHandOff);
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn forward(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    packet: Packet,
+    tuple: &Tuple,
+    l4: usize,
+    terms: &Terms,
+    hand_off: bool,
+) -> Option<()> {
+    let net = &host.net;
+    let owner = config.member(terms.owner)?;
+    let me = config.me()?;
+    let key = net.keys.read(guard)?.send()?;
+    let tunnel = host.tunnel(guard)?;
+    let route = if hand_off {
+        Route::HandOff(option(host, guard, terms, key))
+    } else {
+        Route::Relay {
+            generation: terms.client_isn,
+        }
+    };
+    let data = Data {
+        farm: config.farm.id,
+        inner: if tuple.vip.is_v4() { Inner::V4 } else { Inner::V6 },
+        sender: Sender {
+            member: me.id(),
+            key: key.id,
+            flags: 0,
+        },
+        route,
+    };
+    let mut header = [0; geneve::MAX_DATA_HEADER];
+    let len = geneve::emit_data(&mut header, &data)?;
+    let mac_at = len.checked_sub(geneve::MAC_LEN)?;
+    let input = geneve::mac_input(&header, mac_at, tuple, ip::TCP)?;
+    let mac = key.data_mac(input.as_bytes());
+    let field = header.get_mut(mac_at..len)?;
+    for (to, from) in field.iter_mut().zip(mac) {
+        *to = from;
+    }
+    // The source port tells flows apart for receive queues and ECMP, as RFC 8926 section 3.3 asks.
+    let source = 0xc000 | (tuple.client_port & 0x3fff);
+    tunnel
+        .forward(
+            &owner.live.route,
+            packet,
+            l4,
+            header.get(..len)?,
+            &me.settings.addr,
+            &owner.settings.addr,
+            (source, config.farm.port),
+        )
+        .ok()
+}
+
+/// What the owner must know.
+fn option(host: &Host, guard: &Guard, t: &Terms, key: &crate::table::keys::Key) -> HandOff {
+    let bit = |on: bool, flag: u8| if on { flag } else { 0 };
+    let known = t
+        .session
+        .and_then(|k| host.net.sessions.get(guard, &k).map(|s| s.association(&k)));
+    HandOff {
+        entry: t.entry,
+        origin: known.map_or(t.entry, |a| a.origin),
+        group: known.map_or(0, |a| a.group),
+        mss: t.mss,
+        home_version: known.map_or(0, |a| a.version),
+        client_isn: t.client_isn,
+        cookie_isn: t.cookie,
+        tsecr: t.tsecr.unwrap_or(0),
+        created: known.map_or(0, |a| a.created),
+        snd_wscale: t.snd_wscale,
+        rcv_wscale: t.rcv_wscale,
+        flags: bit(t.sack, HandOff::SACK)
+            | bit(t.tsecr.is_some(), HandOff::TSTAMP)
+            | bit(t.ecn, HandOff::ECN)
+            | bit(t.insert, HandOff::NEW_SESSION)
+            | bit(t.session.is_some(), HandOff::HAS_SID),
+        sid: t.session.map_or([0; 24], |k| key.sid_of(&k).0),
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One namespace at work: its state, its hooks, its tunnel, its timers. Process context.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu::Guard,
+        Arc, ArcBorrow, Mutex, //
+    },
+};
+
+use super::{
+    decap::Decap,
+    devices::Devices,
+    state::StateJob,
+    sweep::SweepJob, //
+};
+use crate::{
+    kapi::{
+        pernet::{NetNs, PerNet},
+        rcu::RcuCell,
+        tunnel::Tunnel,
+        work::Work,
+    },
+    table::{config::Config, net::Net},
+};
+
+/// What is registered with the kernel for one namespace. Every part holds the [`Host`]; they are
+/// taken out in `pre_exit`, which ends the circle.
+pub(crate) struct Parts {
+    /// Hooks.
+    pub(crate) devices: Devices,
+    state: Option<Work<StateJob>>,
+    sweep: Option<Work<SweepJob>>,
+    /// The port that the tunnel is open on.
+    port: Option<u16>,
+    /// The namespace is going: nothing may be put in any more.
+    dying: bool,
+}
+
+/// A namespace at work.
+#[pin_data]
+pub(crate) struct Host {
+    /// What is known.
+    pub(crate) net: Net,
+    /// Farm traffic; there when this namespace is a member.
+    pub(super) tunnel: RcuCell<Tunnel<Decap>>,
+    /// The first attached device; 0 for none. What comes through the tunnel is handed up there.
+    device: Atomic<u32>,
+    /// The control lock: covers configuration, keys, hooks and the tunnel.
+    #[pin]
+    pub(crate) control: Mutex<Parts>,
+}
+
+impl Parts {
+    /// Whether the namespace is going.
+    pub(super) fn dying(&self) -> bool {
+        self.dying
+    }
+}
+
+impl PerNet for Host {
+    fn new(ns: NetNs) -> Result<Arc<Self>> {
+        let host = Arc::pin_init(
+            try_pin_init!(Self {
+                net: Net::new(ns)?,
+                tunnel: RcuCell::new()?,
+                device: Atomic::new(0),
+                control <- new_mutex!(Parts {
+                    devices: Devices::new(),
+                    state: None,
+                    sweep: None,
+                    port: None,
+                    dying: false,
+                }),
+            }? Error),
+            GFP_KERNEL,
+        )?;
+        Ok(host)
+    }
+
+    fn pre_exit(this: ArcBorrow<'_, Self>) {
+        let mut parts = this.control.lock();
+        parts.dying = true;
+        parts.devices.clear();
+        let works = (parts.state.take(), parts.sweep.take());
+        drop(parts);
+        // Waits for jobs that run; they may want the control lock.
+        drop(works);
+        this.tunnel.replace(None);
+        this.net.pending.clear();
+    }
+}
+
+impl Host {
+    /// Changes the configuration: `change` gets the next one, and what it refuses is not done.
+    ///
+    /// # Errors
+    ///
+    /// Those of `change`; `ENOMEM`; `EADDRINUSE` when the farm's port is taken (the configuration
+    /// is then unchanged).
+    pub(crate) fn configure(
+        this: ArcBorrow<'_, Self>,
+        change: impl FnOnce(&mut Config, &Parts) -> Result,
+    ) -> Result<u32> {
+        let mut parts = this.control.lock();
+        if parts.dying {
+            return Err(ENODEV);
+        }
+        let mut next = this.net.next_config()?;
+        change(&mut next, &parts)?;
+        next.finish();
+        let port = (next.local != 0).then_some(next.farm.port);
+        if port != parts.port {
+            let tunnel = match port {
+                Some(p) => Some(KBox::new(
+                    Tunnel::open(this.net.ns, p, this.into())?,
+                    GFP_KERNEL,
+                )?),
+                None => None,
+            };
+            this.tunnel.replace(tunnel);
+            parts.port = port;
+        }
+        if parts.state.is_none() {
+            let state = Work::new(this.into())?;
+            let sweep = Work::new(this.into())?;
+            state.queue(0);
+            sweep.queue(0);
+            parts.state = Some(state);
+            parts.sweep = Some(sweep);
+        }
+        let generation = next.generation;
+        this.net.publish(next);
+        if let Some(w) = &parts.state {
+            w.queue(0);
+        }
+        Ok(generation)
+    }
+
+    /// The device for packets from the tunnel.
+    pub(super) fn device(&self) -> u32 {
+        self.device.load(Relaxed)
+    }
+
+    pub(super) fn set_device(&self, ifindex: u32) {
+        self.device.store(ifindex, Relaxed);
+    }
+
+    /// The tunnel, when this namespace is a member.
+    pub(super) fn tunnel<'g>(&'g self, guard: &'g Guard) -> Option<&'g Tunnel<Decap>> {
+        self.tunnel.read(guard)
+    }
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet on the ingress of an attached device: the order of checks.
+//!
+//! 1. valid, and for a service; 2. a flow that is known, or waits; 3. a connection of the local
+//!    stack's own; 4. SYN; 5. a cookie that verifies; 6. nobody here knows it.
+
+use kernel::sync::rcu::Guard;
+
+use super::{
+    answer,
+    classify::{classify, Class, Tcp, Way},
+    decision,
+    deliver::Handshake,
+    encap,
+    host::Host,
+    request, //
+};
+use crate::{
+    decide::{
+        flow::{Action, ClientSegment, First, Role, State},
+        reason::Reason,
+    },
+    kapi::{
+        nf::{Hook, HookPacket, Verdict},
+        tcp::{self as stack, Socket},
+    },
+    table::{config::Config, flow::Flow, keys::KeyRing},
+    wire::tcp::flags,
+};
+
+/// The hook on a device.
+pub(super) struct Ingress;
+
+impl Hook for Ingress {
+    type State = Host;
+
+    #[inline]
+    fn call(host: &Host, guard: &Guard, mut packet: HookPacket) -> Verdict {
+        let net = &host.net;
+        net.count(Reason::Packets);
+        let Some(config) = net.config(guard) else {
+            return packet.accept();
+        };
+        let class = classify(config, &mut packet, Way::In);
+        let why = match class {
+            Class::Tcp(tcp) => return service(host, guard, config, packet, &tcp),
+            Class::Other => Reason::PassOther,
+            Class::NotHost => Reason::PassNotHost,
+            Class::Fragment => Reason::PassFragment,
+            Class::Malformed => Reason::PassMalformed,
+            Class::NoMemory => {
+                net.count(Reason::DropNoMemory);
+                return packet.drop();
+            }
+        };
+        net.count(why);
+        packet.accept()
+    }
+}
+
+/// Takes a packet out of the way for good, without calling it a drop.
+fn done(packet: HookPacket) -> Verdict {
+    let (packet, verdict) = packet.steal();
+    packet.consume();
+    verdict
+}
+
+/// A TCP packet to a service.
+fn service(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    mut packet: HookPacket,
+    tcp: &Tcp<'_>,
+) -> Verdict {
+    let net = &host.net;
+    // Without one of these nothing of ours can work: the local stack serves as if alone.
+    let Some(keys) = net.keys.read(guard).filter(|_| config.local != 0) else {
+        net.count(Reason::PassUnconfigured);
+        return packet.accept();
+    };
+    if let Some(flow) = net.flows.get(guard, &tcp.tuple) {
+        flow.touch(net.uptime());
+        match known(host, keys, tcp, &flow) {
+            Known::Pass => {
+                net.count(Reason::PassLocal);
+                return packet.accept();
+            }
+            Known::Relay { hand_off } => {
+                if tcp.is_syn() {
+                    net.count(Reason::SynOnLive);
+                }
+                let terms = flow.terms();
+                // Padding must not travel as data.
+                if packet.trim(tcp.total_len()).is_err() {
+                    net.count(Reason::DropNoMemory);
+                    return packet.drop();
+                }
+                let (packet, verdict) = packet.steal();
+                let (tuple, l4) = (&tcp.tuple, tcp.l4());
+                encap::relay(host, guard, config, packet, tuple, l4, &terms, hand_off);
+                return verdict;
+            }
+            Known::Duplicate => {
+                net.count(Reason::Duplicate);
+                return done(packet);
+            }
+            Known::New => {}
+        }
+    } else {
+        let pre_existing = stack::lookup(net.ns, &tcp.tuple, tcp.ifindex);
+        match pre_existing {
+            Socket::Full | Socket::Request => {
+                net.count(Reason::PassEstablished);
+                return packet.accept();
+            }
+            Socket::TimeWait if !may_reuse(host, tcp) => {
+                net.count(Reason::PassEstablished);
+                return packet.accept();
+            }
+            Socket::TimeWait | Socket::None => {}
+        }
+    }
+    if !packet.tcp_checksum_ok(tcp.l4(), tcp.ipv6()) {
+        net.count(Reason::DropChecksum);
+        return packet.drop();
+    }
+    if tcp.is_syn() {
+        return syn(host, guard, config, packet, keys, tcp);
+    }
+    if packet.trim(tcp.total_len()).is_err() {
+        net.count(Reason::DropNoMemory);
+        return packet.drop();
+    }
+    if let Some(waiting) = net.pending.take(&tcp.tuple) {
+        let ours = tcp.seg.ack.wrapping_sub(1) == waiting.cookie;
+        if tcp.has(flags::RST) {
+            return done(packet);
+        }
+        if ours && tcp.payload_len > 0 {
+            return request::more(host, guard, config, tcp, packet, waiting);
+        }
+        // A bare ACK, or FIN before the head is complete: the client will say it again.
+        if let Err(full) = net.pending.put(waiting, crate::kapi::time::boot_ms()) {
+            drop(full);
+        }
+        net.count(Reason::AckBare);
+        return done(packet);
+    }
+    before_request(host, guard, config, packet, keys, tcp)
+}
+
+/// The kernel's rule for a new connection from a port that is in TIME_WAIT here.
+fn may_reuse(host: &Host, tcp: &Tcp<'_>) -> bool {
+    let tsval = tcp.seg.options.timestamps.map(|t| t.0);
+    stack::timewait_may_reuse(
+        host.net.ns,
+        &tcp.tuple,
+        tcp.ifindex,
+        tcp.seg.seq,
+        tsval,
+        false,
+    )
+}
+
+/// What to do with a packet whose flow is known.
+enum Known {
+    /// To the local stack.
+    Pass,
+    /// To the owner.
+    Relay { hand_off: bool },
+    /// A late copy of the first segment of a connection that is over.
+    Duplicate,
+    /// A new connection between the same ports.
+    New,
+}
+
+fn known(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>, flow: &Flow) -> Known {
+    let net = &host.net;
+    let status = flow.status();
+    let local = status.role != Role::Entry;
+    // The usual cases need no look at anything else.
+    if local && status.state == State::Live && !tcp.is_syn() {
+        return Known::Pass;
+    }
+    let socket = local
+        && matches!(
+            stack::lookup(net.ns, &tcp.tuple, tcp.ifindex),
+            Socket::Full | Socket::Request
+        );
+    let first = if status.state == State::Live || tcp.payload_len == 0 {
+        First::No
+    } else if tcp.seg.seq.wrapping_sub(1) == flow.client_isn() {
+        First::Same
+    } else if cookie(host, keys, tcp).is_some() {
+        First::Other
+    } else {
+        First::No
+    };
+    if local && !tcp.is_syn() && first != First::Other {
+        // What becomes of it is decided where its socket can be seen and made (`spawn`).
+        return Known::Pass;
+    }
+    let segment = ClientSegment {
+        flags: tcp.seg.flags,
+        payload_len: tcp.payload_len,
+        first,
+        socket,
+    };
+    match flow.on(net.uptime(), |f| f.on_client_segment(&segment)) {
+        Action::Relay { hand_off } => Known::Relay { hand_off },
+        Action::AnswerSyn | Action::Renew => Known::New,
+        Action::DropDuplicate => Known::Duplicate,
+        Action::Hold
+        | Action::Deliver
+        | Action::Spawn
+        | Action::DropEarly
+        | Action::Refuse => Known::Pass,
+    }
+}
+
+/// A SYN that belongs to nothing that is live.
+fn syn(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    packet: HookPacket,
+    keys: &KeyRing,
+    tcp: &Tcp<'_>,
+) -> Verdict {
+    let net = &host.net;
+    net.count(Reason::Syn);
+    if tcp.seg.options.signed {
+        net.count(Reason::PassSigned);
+        return packet.accept();
+    }
+    let Some(key) = keys.send().filter(|_| stack::cookies_allowed(net.ns)) else {
+        net.count(Reason::PassUnconfigured);
+        return packet.accept();
+    };
+    if host.device() == 0 {
+        net.count(Reason::PassUnconfigured);
+        return packet.accept();
+    }
+    if !decision::servable(host, guard, config, tcp.service) {
+        answer::reset(host, tcp, &packet, Reason::SynRefused);
+        return done(packet);
+    }
+    answer::syn_ack(host, key, tcp, &packet);
+    done(packet)
+}
+
+/// What the cookie in a segment says, if it is genuine.
+fn cookie(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>) -> Option<crate::decide::cookie::Established> {
+    keys.verify_cookie(
+        &tcp.tuple,
+        tcp.seg.seq.wrapping_sub(1),
+        tcp.seg.ack.wrapping_sub(1),
+        tcp.seg.options.timestamps.map(|t| t.1),
+        host.net.now_s(),
+    )
+}
+
+/// A segment of a connection that has not asked for anything yet, or that nobody here knows.
+fn before_request(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    packet: HookPacket,
+    keys: &KeyRing,
+    tcp: &Tcp<'_>,
+) -> Verdict {
+    let net = &host.net;
+    if tcp.has(flags::RST) || !tcp.has(flags::ACK) || tcp.has(flags::SYN) {
+        net.count(Reason::RstBeforeData);
+        return done(packet);
+    }
+    let s = &tcp.seg;
+    if let Some(agreed) = cookie(host, keys, tcp) {
+        net.count(Reason::CookieOk);
+        if tcp.payload_len == 0 {
+            if tcp.has(flags::FIN) {
+                answer::fin_ack(host, tcp, &packet);
+            } else {
+                net.count(Reason::AckBare);
+            }
+            return done(packet);
+        }
+        let hs = Handshake {
+            tuple: tcp.tuple,
+            client_isn: s.seq.wrapping_sub(1),
+            cookie: s.ack.wrapping_sub(1),
+            tsecr: s.options.timestamps.map(|t| t.1),
+            agreed,
+        };
+        return request::first(host, guard, config, tcp, packet, &hs);
+    }
+    let now = net.now_s();
+    let own = s.ack.wrapping_sub(1);
+    if tcp.payload_len <= 1 {
+        // A keep-alive probe repeats the byte before the window: here, the SYN.
+        let probe = keys.verify_cookie(&tcp.tuple, s.seq, own, None, now);
+        if probe.is_some() && !tcp.has(flags::FIN) {
+            answer::probe_ack(host, tcp, &packet);
+            return done(packet);
+        }
+    }
+    if tcp.payload_len > 0 {
+        let mss = answer::our_mss(tcp.ipv6());
+        let stamps = s.options.timestamps;
+        if let Some((isn, _, agreed)) =
+            keys.early_segment(&tcp.tuple, s.seq, s.ack, mss, stamps.is_some(), now)
+        {
+            net.count(Reason::EarlySegment);
+            let hs = Handshake {
+                tuple: tcp.tuple,
+                client_isn: isn,
+                cookie: own,
+                tsecr: stamps.map(|t| t.1),
+                agreed,
+            };
+            return request::early(host, guard, config, tcp, packet, &hs);
+        }
+    }
+    net.count(Reason::CookieBad);
+    unknown(host, packet, tcp)
+}
+
+/// Nobody here knows the connection: the first sight is dropped, since a packet of another member
+/// may be on its way to say whose it is; the client's second gets a RST.
+fn unknown(host: &Host, packet: HookPacket, tcp: &Tcp<'_>) -> Verdict {
+    let net = &host.net;
+    if net.sighted.again(&tcp.tuple, tcp.seg.seq) {
+        answer::reset(host, tcp, &packet, Reason::UnknownReset);
+    } else {
+        net.count(Reason::UnknownDropped);
+    }
+    done(packet)
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Telling the other members: associations as soon as they exist, and control messages at large.
+
+use kernel::sync::{
+    atomic::Relaxed,
+    rcu::Guard, //
+};
+
+use super::host::Host;
+use crate::{
+    decide::reason::Reason,
+    table::{config::Config, member::Member},
+    wire::{
+        addr::Tuple,
+        control::{self, Association, Header},
+    },
+};
+
+/// Sends one control message to a member. `emit` writes it with the given header.
+pub(super) fn send(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    emit: impl FnOnce(&mut [u8], &Header) -> Option<usize>,
+) -> bool {
+    let nonce = to.live.nonce.load(Relaxed);
+    let sent = try_send(host, guard, config, to, nonce, emit).is_some();
+    if !sent {
+        host.net.count(Reason::SendFailed);
+    }
+    sent
+}
+
+fn try_send(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    peer_nonce: u64,
+    emit: impl FnOnce(&mut [u8], &Header) -> Option<usize>,
+) -> Option<()> {
+    let net = &host.net;
+    let me = config.me()?;
+    let key = net.keys.read(guard)?.send()?;
+    let tunnel = host.tunnel(guard)?;
+    let header = Header {
+        farm: config.farm.id,
+        sender: me.id(),
+        key: key.id,
+        nonce: net.boot,
+        peer_nonce,
+        sequence: net.sequence.fetch_add(1, Relaxed).wrapping_add(1),
+    };
+    let mut buf = [0; MESSAGE];
+    let len = emit(&mut buf, &header)?;
+    let (covered, mac) = buf.get_mut(..len)?.split_last_chunk_mut::<{ control::MAC_LEN }>()?;
+    *mac = key.control_mac(covered);
+    tunnel
+        .send(
+            &to.live.route,
+            buf.get(..len)?,
+            &me.settings.addr,
+            &to.settings.addr,
+            config.farm.port,
+        )
+        .ok()
+}
+
+/// Longest message that is sent from the packet path: the stack is small there.
+const MESSAGE: usize = 640;
+
+/// Sends an association to every other member. Nothing waits for an answer: the sid names its
+/// home, so a member that has not heard of it yet does the right thing too.
+pub(super) fn association(host: &Host, guard: &Guard, config: &Config, a: &Association) {
+    let net = &host.net;
+    if !net.debug.push.load(Relaxed) {
+        return;
+    }
+    let batch = net.batch.fetch_add(1, Relaxed).wrapping_add(1);
+    for member in config.others() {
+        let sent = send(host, guard, config, member, |buf, header| {
+            control::emit_associations(buf, header, batch, &[*a])
+        });
+        if sent {
+            net.count(Reason::PushSent);
+        }
+    }
+}
+
+/// Tells an entry member that its hand-off has arrived.
+pub(super) fn hand_off_ack(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    entry: u16,
+    tuple: &Tuple,
+    client_isn: u32,
+) {
+    if let Some(to) = config.member(entry) {
+        send(host, guard, config, to, |buf, header| {
+            control::emit_hand_off_ack(buf, header, tuple, client_isn)
+        });
+    }
+}
+
+/// Tells a member our nonce: it used another. `nonce` and `about` are those of its message.
+pub(super) fn challenge(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    nonce: u64,
+    about: u64,
+) {
+    try_send(host, guard, config, to, nonce, |buf, header| {
+        control::emit_challenge(buf, header, about)
+    });
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! On the way to the local stack: the first segment of a decided connection becomes a socket.
+//!
+//! Here, and not at ingress: a batch of packets runs all ingress hooks before its first packet
+//! reaches TCP, while from LOCAL_IN on the path of each packet is synchronous. So an earlier
+//! segment's socket can be seen.
+
+use kernel::sync::rcu::Guard;
+
+use super::{
+    classify::{classify, Class, Tcp, Way},
+    host::Host, //
+};
+use crate::{
+    decide::{
+        flow::{Action, ClientSegment, First, State},
+        reason::Reason,
+    },
+    kapi::{
+        nf::{Hook, HookPacket, Verdict},
+        tcp::{self as stack, Agreed, Socket},
+    },
+    table::flow::Flow,
+};
+
+/// The hook in LOCAL_IN.
+pub(super) struct Spawn;
+
+impl Hook for Spawn {
+    type State = Host;
+
+    fn call(host: &Host, guard: &Guard, mut packet: HookPacket) -> Verdict {
+        let net = &host.net;
+        let Some(config) = net.config(guard) else {
+            return packet.accept();
+        };
+        let Class::Tcp(tcp) = classify(config, &mut packet, Way::In) else {
+            return packet.accept();
+        };
+        let Some(flow) = net.flows.get(guard, &tcp.tuple) else {
+            return packet.accept();
+        };
+        if flow.owner() != config.local || tcp.is_syn() {
+            return packet.accept();
+        }
+        if flow.status().state == State::Live {
+            flow.on(net.uptime(), |f| f.on_client_segment(&segment(&tcp, First::No, true)));
+            return packet.accept();
+        }
+        decided(host, packet, &tcp, &flow)
+    }
+}
+
+fn segment(tcp: &Tcp<'_>, first: First, socket: bool) -> ClientSegment {
+    ClientSegment {
+        flags: tcp.seg.flags,
+        payload_len: tcp.payload_len,
+        first,
+        socket,
+    }
+}
+
+fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> Verdict {
+    let net = &host.net;
+    let terms = flow.terms();
+    let socket = stack::lookup(net.ns, &tcp.tuple, tcp.ifindex);
+    // The cookie was verified by whoever decided; only the segment it came with may spawn.
+    let same = tcp.payload_len > 0
+        && tcp.seg.seq == terms.client_isn.wrapping_add(1)
+        && tcp.seg.ack == terms.cookie.wrapping_add(1);
+    let first = if same { First::Same } else { First::No };
+    let here = matches!(socket, Socket::Full | Socket::Request);
+    match flow.on(net.uptime(), |f| f.on_client_segment(&segment(tcp, first, here))) {
+        Action::Spawn => {}
+        Action::DropEarly => {
+            net.count(Reason::SpawnNotYet);
+            return packet.drop();
+        }
+        Action::DropDuplicate => {
+            net.count(Reason::Duplicate);
+            return packet.drop();
+        }
+        Action::Refuse => {
+            net.count(Reason::SpawnFailed);
+            return packet.drop();
+        }
+        Action::Deliver
+        | Action::Hold
+        | Action::Relay { .. }
+        | Action::AnswerSyn
+        | Action::Renew => {
+            if !here {
+                net.count(Reason::AfterClose);
+            }
+            return packet.accept();
+        }
+    }
+    let stamps = tcp.seg.options.timestamps;
+    if socket == Socket::TimeWait {
+        let (seq, val) = (tcp.seg.seq, stamps.map(|t| t.0));
+        if !stack::timewait_may_reuse(net.ns, &tcp.tuple, tcp.ifindex, seq, val, true) {
+            net.count(Reason::SpawnFailed);
+            return packet.drop();
+        }
+    }
+    let agreed = Agreed {
+        mss: terms.mss,
+        snd_wscale: terms.snd_wscale,
+        rcv_wscale: terms.rcv_wscale,
+        timestamps: terms.tsecr.and_then(|ecr| stamps.map(|(val, _)| (val, ecr))),
+        sack: terms.sack,
+        ecn: terms.ecn,
+    };
+    match stack::spawn(net.ns, &mut packet, &tcp.tuple, &agreed) {
+        Ok(()) => {
+            net.count(Reason::Spawned);
+            packet.accept()
+        }
+        Err(_) => {
+            net.count(Reason::SpawnFailed);
+            packet.drop()
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What ends by time: held packets, flows, sessions. Runs on a work queue once a second.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        rcu::{self, Guard},
+    },
+};
+
+use super::{
+    events::{self, Cause},
+    host::Host,
+    request, //
+};
+use crate::{
+    decide::{
+        flow::{self, Expiry, Role, Socket, State},
+        reason::Reason,
+        session::{self, Timeouts},
+    },
+    kapi::{
+        hash::Ref,
+        tcp::{self as stack},
+        time,
+        work::Job,
+    },
+    table::{config::Config, flow::Flow, session::Session},
+    wire::{addr::Tuple, control::Association},
+};
+
+/// The job of one second.
+pub(super) struct SweepJob;
+
+impl Job for SweepJob {
+    type State = Host;
+
+    fn run(host: &Host) -> u32 {
+        held(host);
+        if flows(host).and_then(|()| sessions(host)).is_err() {
+            host.net.count(Reason::DropNoMemory);
+        }
+        1000
+    }
+}
+
+fn scale(config: Option<&Config>) -> u64 {
+    config.map_or(1, |c| u64::from(c.farm.scale))
+}
+
+/// Decides on connections whose first request does not come to an end.
+fn held(host: &Host) {
+    let guard = rcu::read_lock();
+    let Some(config) = host.net.config(&guard) else {
+        return;
+    };
+    while let Some(w) = host
+        .net
+        .pending
+        .take_expired(time::boot_ms(), scale(Some(config)))
+    {
+        request::expired(host, &guard, config, w);
+    }
+}
+
+fn flows(host: &Host) -> Result {
+    let net = &host.net;
+    let now = net.uptime();
+    let mut owned = 0u32;
+    let mut walk = net.flows.walk()?;
+    walk.next(|guard, flow| {
+        let config = net.config(guard);
+        let status = flow.status();
+        if status.role != Role::Entry && status.state != State::Closed {
+            owned = owned.saturating_add(1);
+        }
+        one_flow(host, guard, flow, now, scale(config));
+        true
+    });
+    net.owned.store(owned, Relaxed);
+    Ok(())
+}
+
+fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, scale: u64) {
+    let net = &host.net;
+    // Time runs slower for everything when the farm is scaled.
+    let ms = |s: u32| u64::from(s).saturating_mul(1000).checked_div(scale).unwrap_or(0);
+    let (idle, age) = (ms(flow.idle(now)), ms(flow.age(now)));
+    let status = flow.status();
+    let mut what = flow::expire(&status, idle, age, Socket::Unknown);
+    if what == Expiry::AskSocket {
+        let socket = match stack::lookup(net.ns, flow.key(), host.device()) {
+            stack::Socket::None => Socket::Absent,
+            _ => Socket::Present,
+        };
+        what = flow::expire(&status, idle, age, socket);
+    }
+    match what {
+        Expiry::Close => flow.on(now, |f| f.state = State::Closed),
+        Expiry::Free => {
+            end_shift(host, guard, flow);
+            net.flows.remove(guard, flow);
+            return;
+        }
+        Expiry::Keep | Expiry::Decide | Expiry::AskSocket => {}
+    }
+    if flow.status().state == State::Closed {
+        end_shift(host, guard, flow);
+    }
+}
+
+/// The connection is over: nothing is shifted any more.
+fn end_shift(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>) {
+    if flow.take_shift() {
+        host.net.inserts.forget(guard, flow.key());
+        host.net.shifts.end();
+    }
+}
+
+fn sessions(host: &Host) -> Result {
+    let net = &host.net;
+    let now = net.now();
+    let mut homed = 0u32;
+    let mut walk = net.sessions.walk()?;
+    walk.next(|guard, entry| {
+        if let Some(config) = net.config(guard) {
+            one_session(host, guard, config, entry, now, &mut homed);
+        }
+        true
+    });
+    net.homed.store(homed, Relaxed);
+    Ok(())
+}
+
+fn one_session(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    entry: Ref<'_, crate::table::session::Key, Session>,
+    now: u32,
+    homed: &mut u32,
+) {
+    let net = &host.net;
+    let a = entry.association(entry.key());
+    // Timeouts are those of the group's first service.
+    let of = |c: &Config| {
+        let s = c.services.iter().find(|s| s.settings.group == a.group)?;
+        Some(Timeouts {
+            idle: s.settings.idle_s,
+            absolute: s.settings.absolute_s,
+            ..Timeouts::default()
+        })
+    };
+    let timeouts = of(config).unwrap_or_default();
+    if session::expired(&a, config.local, now, &timeouts) {
+        if net.sessions.remove(guard, entry) {
+            net.count(Reason::SessionExpired);
+            events::session(host, &a, Cause::Expire);
+        }
+    } else if a.home == config.local && a.flags & Association::ENDED == 0 {
+        *homed = homed.saturating_add(1);
+    }
+}
+
+/// Resets every connection whose sequence numbers are shifted, and forgets the shifts. Process
+/// context.
+pub(super) fn reset_shifted(host: &Host) -> Result {
+    let net = &host.net;
+    let now = net.uptime();
+    // Resetting sleeps, walking does not allow it: a batch at a time.
+    loop {
+        let mut batch: [Option<Tuple>; 32] = [None; 32];
+        let mut n = 0usize;
+        let mut walk = net.flows.walk()?;
+        walk.next(|_, flow| {
+            if flow.shift().is_some() {
+                if let Some(slot) = batch.get_mut(n) {
+                    *slot = Some(*flow.key());
+                    n = n.saturating_add(1);
+                }
+            }
+            n < 32
+        });
+        drop(walk);
+        for tuple in batch.iter().flatten() {
+            // ENOENT: the socket is gone already.
+            let _ = stack::reset(net.ns, tuple);
+            let guard = rcu::read_lock();
+            if let Some(flow) = net.flows.get(&guard, tuple) {
+                flow.on(now, |f| f.state = State::Closed);
+                end_shift(host, &guard, flow);
+            }
+        }
+        if n == 0 {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! State in kernel memory: members, services, sessions, flows, and what one namespace owns.
+//!
+//! Readers hold RCU and no lock. Who may write what:
+//!
+//! 1. `net::Net::control` (a mutex, process context) covers configuration: `config`, `keys`.
+//! 2. Sessions and flows are changed by anyone, field by field, with atomics; entries are put in
+//!    and taken out under the hash table's own bucket locks.
+//! 3. `member::Live::inbox` (bottom halves off) covers the replay window of one peer.
+//! 4. `pending` has a lock for each bucket (bottom halves off).
+//!
+//! No two of 2 to 4 are ever held together; 1 is taken first.
+
+pub(crate) mod config;
+pub(crate) mod flow;
+pub(crate) mod insert;
+pub(crate) mod keys;
+pub(crate) mod member;
+pub(crate) mod net;
+pub(crate) mod pending;
+pub(crate) mod service;
+pub(crate) mod session;
+pub(crate) mod sighted;
+pub(crate) mod text;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The configuration of a member: published whole, never changed in place.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    member::Member,
+    service::Service, //
+};
+use crate::{
+    decide::{limits, member::Times},
+    wire::{addr::Addr, geneve}, //
+};
+
+/// What is the same for the whole farm.
+#[derive(Clone, Copy)]
+pub(crate) struct Farm {
+    /// UDP port of farm traffic.
+    pub(crate) port: u16,
+    /// Milliseconds between state messages, before scaling.
+    pub(crate) interval_ms: u32,
+    /// Factor on every time constant.
+    pub(crate) scale: u16,
+    /// Number of the farm (VNI).
+    pub(crate) id: u32,
+}
+
+impl Farm {
+    /// Milliseconds between state messages.
+    pub(crate) fn interval(&self) -> u64 {
+        u64::from(self.interval_ms).saturating_mul(u64::from(self.scale))
+    }
+
+    /// The time constants by which members are judged.
+    pub(crate) fn times(&self) -> Times {
+        let scaled = limits::DOWN_MS.saturating_mul(u64::from(self.scale));
+        Times {
+            interval_ms: self.interval(),
+            down_ms: scaled.max(self.interval().saturating_mul(5)),
+        }
+    }
+}
+
+/// One bit for each TCP port: foreign packets cost one load.
+struct Ports([u64; 1024]);
+
+/// Everything configured.
+pub(crate) struct Config {
+    /// Number of changes so far.
+    pub(crate) generation: u32,
+    /// Which member we are; 0 for none.
+    pub(crate) local: u16,
+    /// For the whole farm.
+    pub(crate) farm: Farm,
+    /// In the order of their numbers.
+    pub(crate) members: KVec<Arc<Member>>,
+    /// In the order of their making.
+    pub(crate) services: KVec<Arc<Service>>,
+    ports: KBox<Ports>,
+}
+
+impl Config {
+    /// Nothing configured.
+    pub(crate) fn new() -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                generation: 0,
+                local: 0,
+                farm: Farm {
+                    port: geneve::DEFAULT_PORT,
+                    interval_ms: limits::STATE_INTERVAL_MS as u32,
+                    scale: 1,
+                    id: 0,
+                },
+                members: KVec::new(),
+                services: KVec::new(),
+                ports: Ports::new()?,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// The next configuration, to be changed and then published. Process context.
+    pub(crate) fn next(&self) -> Result<KBox<Self>> {
+        let mut members = KVec::with_capacity(self.members.len().saturating_add(1), GFP_KERNEL)?;
+        members.extend_from_slice(&self.members, GFP_KERNEL)?;
+        let mut services = KVec::with_capacity(self.services.len().saturating_add(1), GFP_KERNEL)?;
+        services.extend_from_slice(&self.services, GFP_KERNEL)?;
+        Ok(KBox::new(
+            Self {
+                generation: self.generation.wrapping_add(1),
+                local: self.local,
+                farm: self.farm,
+                members,
+                services,
+                ports: Ports::new()?,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Brings what follows from members and services up to date; before publishing.
+    pub(crate) fn finish(&mut self) {
+        self.local = self.members.iter().find(|m| m.local).map_or(0, |m| m.id());
+        for s in &self.services {
+            self.ports.set(s.port);
+        }
+    }
+
+    /// The member of a number.
+    pub(crate) fn member(&self, id: u16) -> Option<&Member> {
+        self.members.iter().find(|m| m.id() == id).map(|m| &**m)
+    }
+
+    /// This member.
+    pub(crate) fn me(&self) -> Option<&Member> {
+        self.member(self.local)
+    }
+
+    /// The other members.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().map(|m| &**m).filter(|m| m.id() != self.local)
+    }
+
+    /// Whether any service has this port.
+    #[inline]
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        self.ports.has(port)
+    }
+
+    /// The service at an address and port.
+    #[inline]
+    pub(crate) fn service(&self, vip: &Addr, port: u16) -> Option<&Arc<Service>> {
+        if !self.ports.has(port) {
+            return None;
+        }
+        self.services.iter().find(|s| s.port == port && s.vip == *vip)
+    }
+}
+
+impl Ports {
+    fn new() -> Result<KBox<Self>> {
+        Ok(KBox::new(Self([0; 1024]), GFP_KERNEL)?)
+    }
+
+    fn set(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
+            *word |= 1u64.wrapping_shl(u32::from(port & 63));
+        }
+    }
+
+    #[inline]
+    fn has(&self, port: u16) -> bool {
+        let word = self.0.get(usize::from(port >> 6)).copied().unwrap_or(0);
+        word.wrapping_shr(u32::from(port & 63)) & 1 != 0
+    }
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Flows: connections to services, from the first request until a late duplicate can do no harm.
+//!
+//! What was agreed is fixed when the entry is made; what happens since is in three atomic words
+//! (status, shift, last use) that any CPU may change. The rules are in [`crate::decide::flow`] and
+//! [`crate::decide::shift`].
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Full, Relaxed},
+        rcu::Guard, //
+    },
+};
+
+use super::session::Key;
+use crate::{
+    decide::{
+        flow::Flow as Status,
+        shift::Shift, //
+    },
+    kapi::{
+        hash::{Inserted, Ref, Table, Walk},
+        lock::BhLock,
+        module::Pin,
+    },
+    wire::addr::Tuple,
+};
+
+/// What a connection agreed on, and who it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// The client's ISN.
+    pub(crate) client_isn: u32,
+    /// Our ISN, a cookie.
+    pub(crate) cookie: u32,
+    /// TSecr of the last packet of the first request; `None` without timestamps.
+    pub(crate) tsecr: Option<u32>,
+    /// The client's MSS.
+    pub(crate) mss: u16,
+    /// The client's window scale.
+    pub(crate) snd_wscale: Option<u8>,
+    /// Ours.
+    pub(crate) rcv_wscale: Option<u8>,
+    /// Selective acknowledgements.
+    pub(crate) sack: bool,
+    /// Explicit congestion notification.
+    pub(crate) ecn: bool,
+    /// The first response gets the cookie.
+    pub(crate) insert: bool,
+    /// The member whose stack has the socket.
+    pub(crate) owner: u16,
+    /// The member that the client's packets reach.
+    pub(crate) entry: u16,
+    /// Its session, if it has one.
+    pub(crate) session: Option<Key>,
+}
+
+/// One flow.
+pub(crate) struct Flow {
+    status: Atomic<u32>,
+    /// Seconds since boot of the last packet.
+    used: Atomic<u32>,
+    /// Seconds since boot of the last change of state.
+    since: Atomic<u32>,
+    /// 1 << 32 | sequence number at which the next response head begins, while the cookie is
+    /// still to be put into one; else 0.
+    response: Atomic<u64>,
+    /// [`Shift`] in 64 bits; 0 for none.
+    shift: Atomic<u64>,
+    /// The terms, packed.
+    client_isn: u32,
+    cookie: u32,
+    tsecr: u32,
+    mss: u16,
+    owner: u16,
+    entry: u16,
+    flags: u16,
+    session: Key,
+}
+
+/// Marks [`Flow::response`] as being there.
+const RESPONSE: u64 = 1 << 32;
+
+const TIMESTAMPS: u16 = 1 << 8;
+const SACK: u16 = 1 << 9;
+const ECN: u16 = 1 << 10;
+const INSERT: u16 = 1 << 11;
+const SESSION: u16 = 1 << 12;
+const NO_WSCALE: u16 = 0xf;
+
+impl Flow {
+    fn new(t: &Terms, status: Status, now: u32) -> Self {
+        let bit = |on: bool, b: u16| if on { b } else { 0 };
+        Self {
+            status: Atomic::new(status.to_bits()),
+            used: Atomic::new(now),
+            since: Atomic::new(now),
+            response: Atomic::new(if t.insert { RESPONSE | u64::from(t.cookie.wrapping_add(1)) } else { 0 }),
+            shift: Atomic::new(0),
+            client_isn: t.client_isn,
+            cookie: t.cookie,
+            tsecr: t.tsecr.unwrap_or(0),
+            mss: t.mss,
+            owner: t.owner,
+            entry: t.entry,
+            flags: t.snd_wscale.map_or(NO_WSCALE, |w| u16::from(w & 0xf))
+                | t.rcv_wscale.map_or(NO_WSCALE, |w| u16::from(w & 0xf)) << 4
+                | bit(t.tsecr.is_some(), TIMESTAMPS)
+                | bit(t.sack, SACK)
+                | bit(t.ecn, ECN)
+                | bit(t.insert, INSERT)
+                | bit(t.session.is_some(), SESSION),
+            session: t.session.unwrap_or_default(),
+        }
+    }
+
+    /// The terms.
+    pub(crate) fn terms(&self) -> Terms {
+        let has = |b: u16| self.flags & b != 0;
+        let scale = |n: u16| (n != NO_WSCALE).then_some(n as u8);
+        Terms {
+            client_isn: self.client_isn,
+            cookie: self.cookie,
+            tsecr: has(TIMESTAMPS).then_some(self.tsecr),
+            mss: self.mss,
+            snd_wscale: scale(self.flags & 0xf),
+            rcv_wscale: scale(self.flags >> 4 & 0xf),
+            sack: has(SACK),
+            ecn: has(ECN),
+            insert: has(INSERT),
+            owner: self.owner,
+            entry: self.entry,
+            session: has(SESSION).then_some(self.session),
+        }
+    }
+
+    /// The member whose stack has the socket.
+    #[inline]
+    pub(crate) fn owner(&self) -> u16 {
+        self.owner
+    }
+
+    /// The client's ISN, which tells connections of one tuple apart.
+    #[inline]
+    pub(crate) fn client_isn(&self) -> u32 {
+        self.client_isn
+    }
+
+    /// The client's window scale.
+    pub(crate) fn snd_wscale(&self) -> u8 {
+        let w = self.flags & 0xf;
+        if w == NO_WSCALE {
+            0
+        } else {
+            w as u8
+        }
+    }
+
+    /// What has happened.
+    #[inline]
+    pub(crate) fn status(&self) -> Status {
+        Status::from_bits(self.status.load(Relaxed))
+    }
+
+    /// Lets something happen to the flow: `event` changes a copy of the status, and may be called
+    /// more than once. `now` is in seconds since boot. Returns what `event` answered.
+    pub(crate) fn on<R>(&self, now: u32, event: impl Fn(&mut Status) -> R) -> R {
+        let mut bits = self.status.load(Relaxed);
+        loop {
+            let old = Status::from_bits(bits);
+            let mut new = old;
+            let answer = event(&mut new);
+            if new == old {
+                return answer;
+            }
+            match self.status.cmpxchg(bits, new.to_bits(), Full) {
+                Ok(_) => {
+                    if new.state != old.state {
+                        self.since.store(now, Relaxed);
+                    }
+                    return answer;
+                }
+                Err(other) => bits = other,
+            }
+        }
+    }
+
+    /// Seconds in the present state.
+    pub(crate) fn age(&self, now: u32) -> u32 {
+        now.saturating_sub(self.since.load(Relaxed))
+    }
+
+    /// Notes a packet at `now` (seconds since boot); written only when it changes.
+    #[inline]
+    pub(crate) fn touch(&self, now: u32) {
+        if self.used.load(Relaxed) != now {
+            self.used.store(now, Relaxed);
+        }
+    }
+
+    /// Seconds since the last packet.
+    pub(crate) fn idle(&self, now: u32) -> u32 {
+        now.saturating_sub(self.used.load(Relaxed))
+    }
+
+    /// The shift, when bytes were put into the stream.
+    #[inline]
+    pub(crate) fn shift(&self) -> Option<Shift> {
+        Shift::from_bits(self.shift.load(Relaxed))
+    }
+
+    /// Whether the cookie is still to be put into a response.
+    #[inline]
+    pub(crate) fn wants_insert(&self) -> bool {
+        self.response.load(Relaxed) != 0
+    }
+
+    /// The server's sequence number at which the next response head begins, while that counts.
+    pub(crate) fn response_at(&self) -> Option<u32> {
+        let at = self.response.load(Relaxed);
+        (at != 0).then_some(at as u32)
+    }
+
+    /// An informational response has passed; the next begins at `seq`.
+    pub(crate) fn response_next(&self, seq: u32) {
+        self.response.store(RESPONSE | u64::from(seq), Relaxed);
+    }
+
+    /// Nothing is to be put into its responses any more.
+    pub(crate) fn insert_done(&self) {
+        self.response.store(0, Relaxed);
+    }
+
+    /// Ends the shift when the connection is over; whether there was one.
+    pub(crate) fn take_shift(&self) -> bool {
+        let old = self.shift.load(Relaxed);
+        old != 0 && self.shift.cmpxchg(old, 0, Full).is_ok()
+    }
+
+    /// Stores a shift that follows from `old`; `false` when another CPU was first.
+    pub(crate) fn set_shift(&self, old: Option<Shift>, new: Shift) -> bool {
+        let old = old.map_or(0, |s| s.to_bits());
+        self.shift.cmpxchg(old, new.to_bits(), Full).is_ok()
+    }
+}
+
+/// All flows.
+pub(crate) struct Flows(Table<Tuple, Flow>);
+
+impl Flows {
+    /// An empty table. Process context.
+    pub(crate) fn new(max: u32) -> Result<Self> {
+        Ok(Self(Table::new(max)?))
+    }
+
+    /// How many there are, closed ones included.
+    pub(crate) fn len(&self) -> u32 {
+        self.0.len()
+    }
+
+    /// The flow of a connection. Any context.
+    #[inline]
+    pub(crate) fn get<'g>(&'g self, guard: &'g Guard, key: &Tuple) -> Option<Ref<'g, Tuple, Flow>> {
+        self.0.get(guard, key)
+    }
+
+    /// Stores a decided flow in place of one of an earlier connection. When the same connection
+    /// is there already (two CPUs decided at once), that one stays. Any context.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn store<'g>(
+        &'g self,
+        guard: &'g Guard,
+        key: &Tuple,
+        terms: &Terms,
+        status: Status,
+        now: u32,
+        shifts: &Shifts,
+    ) -> Result<Ref<'g, Tuple, Flow>> {
+        for _ in 0..3 {
+            match self.0.insert(guard, key, Flow::new(terms, status, now))? {
+                Inserted::New(flow) => return Ok(flow),
+                Inserted::Existing(flow) if flow.client_isn == terms.client_isn => {
+                    return Ok(flow);
+                }
+                Inserted::Existing(old) => {
+                    if old.take_shift() {
+                        shifts.end();
+                    }
+                    self.0.remove(guard, old);
+                }
+            }
+        }
+        Err(EBUSY)
+    }
+
+    /// Takes a flow out. Any context.
+    pub(crate) fn remove(&self, guard: &Guard, flow: Ref<'_, Tuple, Flow>) -> bool {
+        self.0.remove(guard, flow)
+    }
+
+    /// Goes through all of them. Process context.
+    pub(crate) fn walk(&self) -> Result<Walk<'_, Tuple, Flow>> {
+        self.0.walk()
+    }
+}
+
+/// How many connections are sequence-shifted. While there are any the module cannot be unloaded:
+/// without it their streams would be corrupted.
+pub(crate) struct Shifts {
+    count: Atomic<u32>,
+    pin: BhLock<Option<Pin>>,
+}
+
+impl Shifts {
+    /// None. Process context.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            count: Atomic::new(0),
+            pin: BhLock::new(None, GFP_KERNEL)?,
+        })
+    }
+
+    /// How many there are.
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Relaxed)
+    }
+
+    /// One more; `false` when the module is being unloaded: then nothing may be shifted.
+    pub(crate) fn begin(&self) -> bool {
+        let mut pin = self.pin.lock();
+        if pin.is_none() {
+            *pin = Pin::take();
+        }
+        if pin.is_none() {
+            return false;
+        }
+        self.count.fetch_add(1, Relaxed);
+        true
+    }
+
+    /// One less.
+    pub(crate) fn end(&self) {
+        let mut pin = self.pin.lock();
+        let old = self.count.load(Relaxed);
+        self.count.store(old.saturating_sub(1), Relaxed);
+        if old <= 1 {
+            *pin = None;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The farm's keys: one makes, up to three verify.
+
+use kernel::prelude::*;
+
+use crate::{
+    decide::{
+        cookie,
+        crypto::{BlockCipher, Prf},
+        limits::SESSION_KEYS,
+        sid::{self, Claims, Sid}, //
+    },
+    kapi::crypto::{Keys, Purpose},
+};
+
+/// One key and its number, which is the same on every member.
+pub(crate) struct Key {
+    /// Its number; the low bit is the parity in cookies.
+    pub(crate) id: u8,
+    keys: Keys,
+}
+
+struct CookiePrf<'a>(&'a Keys);
+impl Prf for CookiePrf<'_> {
+    fn prf(&self, data: &[u8]) -> u64 {
+        self.0.prf(Purpose::Cookie, data)
+    }
+}
+
+struct SidPrf<'a>(&'a Keys);
+impl Prf for SidPrf<'_> {
+    fn prf(&self, data: &[u8]) -> u64 {
+        self.0.prf(Purpose::Sid, data)
+    }
+}
+
+struct SidCipher<'a>(&'a Keys);
+impl BlockCipher for SidCipher<'_> {
+    fn encrypt(&self, block: &mut [u8; 16]) {
+        self.0.encrypt(block);
+    }
+    fn decrypt(&self, block: &mut [u8; 16]) {
+        self.0.decrypt(block);
+    }
+}
+
+impl Key {
+    /// Derives what is needed from the 32 secret bytes. Process context.
+    pub(crate) fn new(id: u8, secret: &[u8; 32]) -> Result<Self> {
+        Ok(Self {
+            id,
+            keys: Keys::new(secret)?,
+        })
+    }
+
+    /// Our ISN for a SYN.
+    pub(crate) fn isn(
+        &self,
+        tuple: &crate::wire::addr::Tuple,
+        client_isn: u32,
+        options: &cookie::SynOptions,
+        now_s: u64,
+    ) -> u32 {
+        let prf = CookiePrf(&self.keys);
+        cookie::make(&prf, self.id & 1, tuple, client_isn, options, now_s)
+    }
+
+    /// Our timestamp for a SYN.
+    pub(crate) fn tsval(
+        &self,
+        tuple: &crate::wire::addr::Tuple,
+        clock_ms: u64,
+        options: &cookie::SynOptions,
+    ) -> u32 {
+        cookie::make_tsval(&CookiePrf(&self.keys), tuple, clock_ms as u32, options)
+    }
+
+    /// A new session id.
+    pub(crate) fn sid(&self, claims: &Claims, random: u64) -> Sid {
+        let [a, b, c, d, e, f, g, _] = random.to_be_bytes();
+        sid::make(
+            &SidCipher(&self.keys),
+            &SidPrf(&self.keys),
+            claims,
+            [a, b, c, d, e, f, g],
+        )
+    }
+
+    /// The whole session id of a table key (its MAC made again).
+    pub(crate) fn sid_of(&self, key: &[u8; 16]) -> Sid {
+        let mac = self.keys.prf(Purpose::Sid, key).to_le_bytes();
+        let mut sid = [0; 24];
+        for (to, from) in sid.iter_mut().zip(Iterator::chain(key.iter(), &mac)) {
+            *to = *from;
+        }
+        Sid(sid)
+    }
+
+    /// MAC of a data message.
+    pub(crate) fn data_mac(&self, input: &[u8]) -> [u8; 8] {
+        self.keys.prf(Purpose::Data, input).to_be_bytes()
+    }
+
+    /// MAC of a control message.
+    pub(crate) fn control_mac(&self, input: &[u8]) -> [u8; 16] {
+        self.keys.mac(input)
+    }
+
+    /// A place in a farm-wide order that no client can choose (rendezvous).
+    pub(crate) fn prf(&self) -> impl Prf + '_ {
+        CookiePrf(&self.keys)
+    }
+}
+
+/// The keys in use, published whole.
+pub(crate) struct KeyRing {
+    /// Newest first; the first one makes, all verify. Never empty.
+    keys: KVec<Arc<Key>>,
+}
+
+use kernel::sync::Arc;
+
+impl KeyRing {
+    /// A ring in which `key` replaces the one of its number, or is added. With `send` it becomes
+    /// the one that makes. The oldest beyond three goes. Process context.
+    pub(crate) fn with(old: Option<&Self>, key: Key, send: bool) -> Result<KBox<Self>> {
+        let mut keys = KVec::with_capacity(SESSION_KEYS.saturating_add(1), GFP_KERNEL)?;
+        let id = key.id;
+        let key = Arc::new(key, GFP_KERNEL)?;
+        let rest = old.map_or(&[] as &[Arc<Key>], |o| &o.keys);
+        // A key that only receives stands behind the one that sends.
+        let mut pending = Some(key);
+        if send || rest.is_empty() {
+            keys.extend_from_slice(&[pending.take().ok_or(EINVAL)?], GFP_KERNEL)?;
+        }
+        for k in rest.iter().filter(|k| k.id != id) {
+            if keys.len() < SESSION_KEYS {
+                keys.push(k.clone(), GFP_KERNEL)?;
+            }
+            if let Some(k) = pending.take() {
+                keys.push(k, GFP_KERNEL)?;
+            }
+        }
+        if let Some(k) = pending {
+            keys.push(k, GFP_KERNEL)?;
+        }
+        Ok(KBox::new(Self { keys }, GFP_KERNEL)?)
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The key that makes.
+    pub(crate) fn send(&self) -> Option<&Key> {
+        self.keys.first().map(|k| &**k)
+    }
+
+    /// The key of a number.
+    pub(crate) fn get(&self, id: u8) -> Option<&Key> {
+        self.keys.iter().find(|k| k.id == id).map(|k| &**k)
+    }
+
+    fn by_parity(&self, parity: u8) -> Option<&Key> {
+        self.keys.iter().find(|k| k.id & 1 == parity).map(|k| &**k)
+    }
+
+    /// Verifies a cookie (see [`cookie::verify_with_ts`]).
+    pub(crate) fn verify_cookie(
+        &self,
+        tuple: &crate::wire::addr::Tuple,
+        client_isn: u32,
+        cookie: u32,
+        tsecr: Option<u32>,
+        now_s: u64,
+    ) -> Option<cookie::Established> {
+        let even = self.by_parity(0).map(|k| CookiePrf(&k.keys));
+        let odd = self.by_parity(1).map(|k| CookiePrf(&k.keys));
+        cookie::verify_with_ts(
+            [even.as_ref(), odd.as_ref()],
+            tuple,
+            client_isn,
+            cookie,
+            tsecr,
+            now_s,
+        )
+    }
+
+    /// Whether a segment is an early one of a valid connection (see [`cookie::early_segment`]).
+    pub(crate) fn early_segment(
+        &self,
+        tuple: &crate::wire::addr::Tuple,
+        seq: u32,
+        ack: u32,
+        mss: u16,
+        timestamps: bool,
+        now_s: u64,
+    ) -> Option<(u32, u8, cookie::Established)> {
+        let even = self.by_parity(0).map(|k| CookiePrf(&k.keys));
+        let odd = self.by_parity(1).map(|k| CookiePrf(&k.keys));
+        cookie::early_segment(
+            [even.as_ref(), odd.as_ref()],
+            tuple,
+            seq,
+            ack,
+            mss,
+            timestamps,
+            now_s,
+        )
+    }
+
+    /// Reads a session id with whichever key made it.
+    pub(crate) fn open_sid(&self, sid: &Sid) -> Option<Claims> {
+        self.keys
+            .iter()
+            .find_map(|k| sid::open(&SidCipher(&k.keys), &SidPrf(&k.keys), sid))
+    }
+}

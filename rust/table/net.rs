@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Everything that one namespace, a member, keeps.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu::Guard, //
+    },
+};
+
+use super::{
+    config::Config,
+    flow::{Flows, Shifts},
+    insert::Inserts,
+    keys::KeyRing,
+    member::Clock,
+    pending::Pending,
+    session::Sessions,
+    sighted::Sighted, //
+};
+use crate::{
+    decide::{limits, reason::Reason},
+    kapi::{counters::Counters, pernet::NetNs, rcu::RcuCell, time},
+};
+
+/// Switches for tests and for looking closer (`homing debug`).
+pub(crate) struct Debug {
+    /// Stored member states do not change.
+    pub(crate) frozen: Atomic<bool>,
+    /// Associations are sent to other members.
+    pub(crate) push: Atomic<bool>,
+    /// Seconds added to the clock.
+    pub(crate) clock_offset: Atomic<i32>,
+}
+
+/// CPU times (busy, total) in ns, as last read.
+pub(crate) struct CpuTimes(Atomic<u64>, Atomic<u64>);
+
+impl CpuTimes {
+    fn new() -> Self {
+        Self(Atomic::new(0), Atomic::new(0))
+    }
+
+    /// Stores new times and gives the old ones back. One job writes.
+    pub(crate) fn swap(&self, busy: u64, total: u64) -> (u64, u64) {
+        let old = (self.0.load(Relaxed), self.1.load(Relaxed));
+        self.0.store(busy, Relaxed);
+        self.1.store(total, Relaxed);
+        old
+    }
+}
+
+/// The state of one namespace.
+pub(crate) struct Net {
+    /// The namespace.
+    pub(crate) ns: NetNs,
+    /// Random number of this start; never 0.
+    pub(crate) boot: u64,
+    /// When this start was, in ms since boot.
+    pub(crate) born_ms: u64,
+    /// Replaced under the control lock; always there.
+    config: RcuCell<Config>,
+    /// Replaced under the control lock; empty until a key is set.
+    pub(crate) keys: RcuCell<KeyRing>,
+    /// Sessions.
+    pub(crate) sessions: Sessions,
+    /// Connections.
+    pub(crate) flows: Flows,
+    /// Sequence-shifted connections.
+    pub(crate) shifts: Shifts,
+    /// Bytes put into responses.
+    pub(crate) inserts: Inserts,
+    /// Connections whose first request is not complete.
+    pub(crate) pending: Pending,
+    /// Packets that nobody knew.
+    pub(crate) sighted: Sighted,
+    stats: Counters<{ Reason::COUNT }>,
+    /// Switches.
+    pub(crate) debug: Debug,
+    /// Number of the last control message sent; one count for all receivers.
+    pub(crate) sequence: Atomic<u64>,
+    /// Number of the last batch of associations sent.
+    pub(crate) batch: Atomic<u64>,
+    /// CPU times at the last interval.
+    pub(crate) cpu_before: CpuTimes,
+    /// Sessions whose home we are, counted by the last sweep.
+    pub(crate) homed: Atomic<u32>,
+    /// Flows that we own, counted by the last sweep.
+    pub(crate) owned: Atomic<u32>,
+}
+
+impl Net {
+    /// An empty state. Process context.
+    pub(crate) fn new(ns: NetNs) -> Result<Self> {
+        let config = RcuCell::new()?;
+        config.replace(Some(Config::new()?));
+        Ok(Self {
+            ns,
+            boot: time::random().max(1),
+            born_ms: time::boot_ms(),
+            config,
+            keys: RcuCell::new()?,
+            sessions: Sessions::new(limits::SESSIONS_CEILING)?,
+            flows: Flows::new(limits::FLOWS_CEILING)?,
+            shifts: Shifts::new()?,
+            inserts: Inserts::new(limits::FLOWS_CEILING)?,
+            pending: Pending::new(16 << 20)?,
+            sighted: Sighted::new()?,
+            stats: Counters::new()?,
+            debug: Debug {
+                frozen: Atomic::new(false),
+                push: Atomic::new(true),
+                clock_offset: Atomic::new(0),
+            },
+            sequence: Atomic::new(0),
+            batch: Atomic::new(0),
+            cpu_before: CpuTimes::new(),
+            homed: Atomic::new(0),
+            owned: Atomic::new(0),
+        })
+    }
+
+    /// The configuration. `None` cannot happen: [`Net::new`] stores one.
+    #[inline]
+    pub(crate) fn config<'g>(&'g self, guard: &'g Guard) -> Option<&'g Config> {
+        self.config.read(guard)
+    }
+
+    /// A copy of the configuration, to be changed and published. Process context, under the
+    /// control lock.
+    pub(crate) fn next_config(&self) -> Result<KBox<Config>> {
+        self.config.with(|old| old.ok_or(EINVAL)?.next())
+    }
+
+    /// Publishes a configuration. Process context, under the control lock.
+    pub(crate) fn publish(&self, config: KBox<Config>) {
+        self.config.replace(Some(config));
+    }
+
+    /// Counts one.
+    #[inline]
+    pub(crate) fn count(&self, reason: Reason) {
+        self.stats.add(reason.index(), 1);
+    }
+
+    /// The value of a counter.
+    pub(crate) fn counter(&self, index: usize) -> u64 {
+        self.stats.sum(index)
+    }
+
+    /// The farm's clock: seconds since 1970, with this member's offset.
+    pub(crate) fn now_s(&self) -> u64 {
+        let offset = i64::from(self.debug.clock_offset.load(Relaxed));
+        time::real_seconds().saturating_add_signed(offset)
+    }
+
+    /// Seconds since boot, as flows count.
+    pub(crate) fn uptime(&self) -> u32 {
+        (time::boot_ms() / 1000) as u32
+    }
+
+    /// The farm's clock in 32 bits, as associations carry it (until 2106).
+    pub(crate) fn now(&self) -> u32 {
+        self.now_s() as u32
+    }
+
+    /// The farm's clock in milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        let offset = i64::from(self.debug.clock_offset.load(Relaxed)).saturating_mul(1000);
+        time::real_ms().saturating_add_signed(offset)
+    }
+
+    /// What members are judged by.
+    pub(crate) fn clock(&self, config: &Config) -> Clock {
+        Clock {
+            now_ms: time::boot_ms(),
+            born_ms: self.born_ms,
+            times: config.farm.times(),
+        }
+    }
+
+    /// Whether the stored member states are frozen.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.debug.frozen.load(Relaxed)
+    }
+}
