@@ -232,7 +232,24 @@ impl World {
         if self.rng.percent(5) {
             self.down.push(segment.clone());
         }
-        self.down.push(segment);
+        if self.rng.percent(50) {
+            self.cut(segment);
+        } else {
+            self.down.push(segment);
+        }
+    }
+
+    /// The device cuts a large segment after the hook, anywhere, also inside the insert.
+    fn cut(&mut self, segment: ToClient) {
+        let size = 1 + self.rng.below(50);
+        let mut rest = segment;
+        while rest.data.len() > size {
+            let tail = rest.data.split_off(size);
+            let next = ToClient { seq: rest.seq.wrapping_add(size as u32), data: tail, fin: rest.fin };
+            self.down.push(ToClient { fin: false, ..rest });
+            rest = next;
+        }
+        self.down.push(rest);
     }
 
     // The client's stack.
