@@ -79,7 +79,6 @@ impl Drop for Registration {
 /// One attribute of a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Attr<'a> {
-    kind: u16,
     /// With its header, as it lies in the message.
     whole: &'a [u8],
 }
@@ -149,7 +148,7 @@ fn find(bytes: &[u8], kind: u16) -> Option<Attr<'_>> {
         };
         let this = u16::from_ne_bytes([*c, *d]) & TYPE_MASK;
         if this == kind {
-            found = Some(Attr { kind, whole });
+            found = Some(Attr { whole });
         }
         rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
     }
@@ -390,12 +389,12 @@ struct Message(NonNull<bindings::sk_buff>);
 impl Message {
     fn new(
         capacity: u32,
-        flags: kernel::alloc::Flags,
+        flags: bindings::gfp_t,
         (portid, seq, cmd): (u32, u32, u8),
         fill: impl FnOnce(&mut Writer<'_>) -> Result,
     ) -> Result<Self> {
         // SAFETY: No requirements; any NUMA node.
-        let skb = unsafe { bindings::__alloc_skb(capacity, flags.as_raw(), 0, -1) };
+        let skb = unsafe { bindings::__alloc_skb(capacity, flags, 0, -1) };
         // INVARIANT: New.
         let message = Self(NonNull::new(skb).ok_or(ENOMEM)?);
         // INVARIANT: `message` is ours.
@@ -428,7 +427,7 @@ pub(crate) fn reply(
     let info = request.raw.as_ptr();
     // SAFETY: By the invariant of `Request`.
     let to = unsafe { ((*info).snd_portid, (*info).snd_seq, (*(*info).genlhdr).cmd) };
-    let message = Message::new(capacity, GFP_KERNEL, to, fill)?;
+    let message = Message::new(capacity, bindings::GFP_KERNEL, to, fill)?;
     // SAFETY: By the invariant of `Request`; the message is given away.
     let sent = unsafe {
         bindings::netlink_unicast((*(*info)._net.net).genl_sock, message.into_raw(), to.0, DONTWAIT)
@@ -459,7 +458,7 @@ pub(crate) fn multicast(
     if !has_listeners(ns, group) {
         return;
     }
-    let Ok(message) = Message::new(capacity, GFP_ATOMIC, (0, 0, cmd), fill) else {
+    let Ok(message) = Message::new(capacity, bindings::GFP_ATOMIC, (0, 0, cmd), fill) else {
         return;
     };
     let skb = message.into_raw();
@@ -469,7 +468,7 @@ pub(crate) fn multicast(
         let group = (*family()).mcgrp_offset.wrapping_add(group);
         let control = (&raw mut (*skb).cb).cast::<bindings::netlink_skb_parms>();
         (*control).dst_group = group;
-        bindings::netlink_broadcast((*ns.as_ptr()).genl_sock, skb, 0, group, GFP_ATOMIC.as_raw());
+        bindings::netlink_broadcast((*ns.as_ptr()).genl_sock, skb, 0, group, bindings::GFP_ATOMIC);
     }
 }
 

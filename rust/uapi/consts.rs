@@ -255,19 +255,16 @@ pub enum SessionCause {
     End = 3,
     /// The idle or the absolute timeout has passed.
     Expire = 4,
-    /// User space stored the association with session-set.
-    Set = 5,
 }
 
 impl SessionCause {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::New,
         Self::Confirm,
         Self::Move,
         Self::End,
         Self::Expire,
-        Self::Set,
     ];
 
     /// The value with this number; `None` when the contract has no such value.
@@ -278,7 +275,6 @@ impl SessionCause {
             2 => Some(Self::Move),
             3 => Some(Self::End),
             4 => Some(Self::Expire),
-            5 => Some(Self::Set),
             _ => None,
         }
     }
@@ -291,7 +287,6 @@ impl SessionCause {
             Self::Move => "move",
             Self::End => "end",
             Self::Expire => "expire",
-            Self::Set => "set",
         }
     }
 }

@@ -188,7 +188,9 @@ static const struct genl_split_ops homing_nl_ops[] = {
 	},
 	{
 		.cmd	= HOMING_CMD_DEVICE_GET,
+		.start	= homing_device_get_start,
 		.dumpit	= homing_device_get_dumpit,
+		.done	= homing_device_get_done,
 		.flags	= GENL_CMD_CAP_DUMP,
 	},
 	{
@@ -214,7 +216,9 @@ static const struct genl_split_ops homing_nl_ops[] = {
 	},
 	{
 		.cmd	= HOMING_CMD_MEMBER_GET,
+		.start	= homing_member_get_start,
 		.dumpit	= homing_member_get_dumpit,
+		.done	= homing_member_get_done,
 		.flags	= GENL_CMD_CAP_DUMP,
 	},
 	{
@@ -233,7 +237,9 @@ static const struct genl_split_ops homing_nl_ops[] = {
 	},
 	{
 		.cmd	= HOMING_CMD_SERVICE_GET,
+		.start	= homing_service_get_start,
 		.dumpit	= homing_service_get_dumpit,
+		.done	= homing_service_get_done,
 		.flags	= GENL_CMD_CAP_DUMP,
 	},
 	{
@@ -245,7 +251,9 @@ static const struct genl_split_ops homing_nl_ops[] = {
 	},
 	{
 		.cmd		= HOMING_CMD_SESSION_GET,
+		.start		= homing_session_get_start,
 		.dumpit		= homing_session_get_dumpit,
+		.done		= homing_session_get_done,
 		.policy		= homing_session_get_dump_nl_policy,
 		.maxattr	= HOMING_A_SESSION_HOME,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
@@ -273,7 +281,9 @@ static const struct genl_split_ops homing_nl_ops[] = {
 	},
 	{
 		.cmd	= HOMING_CMD_FLOW_GET,
+		.start	= homing_flow_get_start,
 		.dumpit	= homing_flow_get_dumpit,
+		.done	= homing_flow_get_done,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
 	{

@@ -16,6 +16,17 @@
 /* Common nested types */
 extern const struct nla_policy homing_belief_nl_policy[HOMING_A_BELIEF_CLEAR + 1];
 
+int homing_device_get_start(struct netlink_callback *cb);
+int homing_member_get_start(struct netlink_callback *cb);
+int homing_service_get_start(struct netlink_callback *cb);
+int homing_session_get_start(struct netlink_callback *cb);
+int homing_flow_get_start(struct netlink_callback *cb);
+int homing_device_get_done(struct netlink_callback *cb);
+int homing_member_get_done(struct netlink_callback *cb);
+int homing_service_get_done(struct netlink_callback *cb);
+int homing_session_get_done(struct netlink_callback *cb);
+int homing_flow_get_done(struct netlink_callback *cb);
+
 int homing_device_attach_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_device_detach_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_device_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);

@@ -100,8 +100,6 @@ enum homing_session_state {
  * @HOMING_SESSION_CAUSE_MOVE: The session has another home.
  * @HOMING_SESSION_CAUSE_END: The session was ended by an operator.
  * @HOMING_SESSION_CAUSE_EXPIRE: The idle or the absolute timeout has passed.
- * @HOMING_SESSION_CAUSE_SET: User space stored the association with
- *   session-set.
  */
 enum homing_session_cause {
 	HOMING_SESSION_CAUSE_NEW,
@@ -109,7 +107,6 @@ enum homing_session_cause {
 	HOMING_SESSION_CAUSE_MOVE,
 	HOMING_SESSION_CAUSE_END,
 	HOMING_SESSION_CAUSE_EXPIRE,
-	HOMING_SESSION_CAUSE_SET,
 };
 
 /**

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What user space is told of members and sessions: their attributes, and the notifications.
+//!
+//! Contract: `uapi/homing.yaml`. Everything here may be called in any context and does not sleep;
+//! a notification costs one load when nobody listens.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        rcu::{
+            self,
+            Guard, //
+        },
+    },
+};
+
+use crate::{
+    decide::sid,
+    hook::{
+        events::{
+            self,
+            Cause,
+            Events, //
+        },
+        host::Host,
+    },
+    kapi::genl::{
+        self,
+        Writer, //
+    },
+    table::{
+        config::Config,
+        member::Member,
+        net::Net, //
+    },
+    uapi::consts::{
+        cmd,
+        config,
+        group,
+        member,
+        session,
+        AdminState,
+        ConfigWhat,
+        SessionCause,
+        SessionState, //
+    },
+    wire::control::{
+        self,
+        Association, //
+    },
+};
+
+/// Room for a member or a session with all attributes at their longest.
+pub(super) const CAPACITY: u32 = 1024;
+
+/// The number of what an operator wants, in the netlink contract.
+fn admin(state: control::AdminState) -> u32 {
+    let state = match state {
+        control::AdminState::Up => AdminState::Up,
+        control::AdminState::Draining => AdminState::Draining,
+        control::AdminState::Down => AdminState::Down,
+    };
+    state as u32
+}
+
+/// Writes a member.
+pub(super) fn put_member(
+    w: &mut Writer<'_>,
+    net: &Net,
+    guard: &Guard,
+    config: &Config,
+    m: &Member,
+) -> Result {
+    let clock = net.clock(config);
+    let seen = m.seen(guard, config, &clock);
+    let heard = m.live.heard_ms.load(Relaxed);
+    w.u32(member::ID, m.id().into())?;
+    w.text(member::NAME, m.settings.name.as_bytes())?;
+    w.bytes(member::ADDR, &m.settings.addr.0)?;
+    w.u32(member::WEIGHT, seen.weight.into())?;
+    w.u32(member::ADMIN, admin(m.settings.admin))?;
+    w.u32(member::STATE, seen.state as u32)?;
+    w.u8(member::LOCAL, m.local.into())?;
+    w.uint(member::SESSIONS, seen.sessions.into())?;
+    w.uint(member::FLOWS, seen.flows.into())?;
+    w.uint(member::REQUESTS, seen.requests.into())?;
+    w.u32(member::CPU, seen.cpu.into())?;
+    if m.local {
+        w.uint(member::LAST_SEEN, 0)?;
+    } else if heard != 0 {
+        w.uint(member::LAST_SEEN, clock.now_ms.saturating_sub(heard))?;
+    }
+    let skew = m.live.skew_ms.load(Relaxed);
+    w.s32(member::CLOCK_SKEW, skew.clamp(i32::MIN.into(), i32::MAX.into()) as i32)?;
+    let boot = if m.local { net.boot } else { m.live.nonce.load(Relaxed) };
+    w.uint(member::BOOT, boot)?;
+    let sent = if m.local { net.batch.load(Relaxed) } else { 0 };
+    w.uint(member::BATCHES_SENT, sent)?;
+    w.uint(member::BATCHES_SEEN, m.live.batch_seen.load(Relaxed))?;
+    w.u32(member::LISTENERS, m.listeners())?;
+    let generation = m.live.generation.load(Relaxed);
+    w.u32(member::GENERATION, if m.local { config.generation } else { generation })
+}
+
+/// The session id of an association, as the client has it. The table keeps its first 16 bytes;
+/// the rest is made again with the key that made it, or with ours when none of them did.
+fn sid_text(net: &Net, guard: &Guard, a: &Association) -> Option<[u8; sid::TEXT_LEN]> {
+    let keys = net.keys.read(guard)?;
+    let made_by = |id: u8| {
+        let sid = keys.get(id)?.sid_of(&a.key);
+        let claims = keys.open_sid(&sid)?;
+        (claims.created == a.created && claims.group == a.group).then_some(sid)
+    };
+    let ours = keys.send()?;
+    let sid = made_by(ours.id)
+        .or_else(|| (0..=u8::MAX).find_map(made_by))
+        .unwrap_or_else(|| ours.sid_of(&a.key));
+    Some(sid::encode(&sid))
+}
+
+/// Writes a session.
+pub(super) fn put_session(w: &mut Writer<'_>, net: &Net, guard: &Guard, a: &Association) -> Result {
+    if let Some(text) = sid_text(net, guard, a) {
+        w.text(session::SID, &text)?;
+    }
+    let state = if a.flags & Association::ENDED != 0 {
+        SessionState::Ended
+    } else if a.flags & Association::CONFIRMED != 0 {
+        SessionState::Confirmed
+    } else {
+        SessionState::Tentative
+    };
+    w.bytes(session::KEY, &a.key)?;
+    w.u32(session::HOME, a.home.into())?;
+    w.u32(session::ORIGIN, a.origin.into())?;
+    w.u32(session::VERSION, a.version)?;
+    w.u32(session::STATE, state as u32)?;
+    w.u16(session::GROUP, a.group)?;
+    w.uint(session::CREATED, a.created.into())?;
+    w.uint(session::IDLE, net.now().saturating_sub(a.last_used).into())?;
+    w.u32(session::FLAGS, a.flags.into())
+}
+
+/// Tells that the configuration has changed. Any context.
+pub(super) fn configuration(net: &Net, generation: u32, what: ConfigWhat) {
+    genl::multicast(net.ns, group::CONFIG, cmd::CONFIG_NTF, CAPACITY, |w| {
+        w.u32(config::GENERATION, generation)?;
+        w.u32(config::WHAT, what as u32)
+    });
+}
+
+/// Tells listeners what happens on the packet path.
+struct Teller;
+
+static TELLER: Teller = Teller;
+
+/// Lets the packet path tell user space; once, at load.
+pub(super) fn install() {
+    events::install(&TELLER);
+}
+
+impl Events for Teller {
+    fn session(&self, host: &Host, a: &Association, cause: Cause) {
+        let net = &host.net;
+        let cause = match cause {
+            Cause::New => SessionCause::New,
+            Cause::Confirm => SessionCause::Confirm,
+            Cause::Move => SessionCause::Move,
+            Cause::End => SessionCause::End,
+            Cause::Expire => SessionCause::Expire,
+        };
+        genl::multicast(net.ns, group::SESSION, cmd::SESSION_NTF, CAPACITY, |w| {
+            put_session(w, net, &rcu::read_lock(), a)?;
+            w.u32(session::CAUSE, cause as u32)
+        });
+    }
+
+    fn member(&self, host: &Host, m: &Member) {
+        let net = &host.net;
+        genl::multicast(net.ns, group::MEMBER, cmd::MEMBER_NTF, CAPACITY, |w| {
+            let guard = rcu::read_lock();
+            let config = net.config(&guard).ok_or(ENODEV)?;
+            put_member(w, net, &guard, config, m)
+        });
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Switches for tests and for looking closer.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    },
+};
+
+use super::{
+    configure,
+    host, //
+};
+use crate::{
+    hook::host::Host,
+    kapi::genl::{
+        Attr,
+        Request, //
+    },
+    table::member::{
+        Belief,
+        Live,
+        State, //
+    },
+    uapi::consts::{
+        belief,
+        debug::{
+            CLOCK_OFFSET,
+            FREEZE,
+            MEMBER,
+            PUSH,
+            SCALE, //
+        },
+        ConfigWhat,
+    },
+};
+
+/// Sets switches; everything is read before anything is changed.
+pub(in crate::control) fn set(request: &Request<'_>) -> Result {
+    let host = host(request)?;
+    let freeze = request.attr(FREEZE).map(|attr| attr.u8()).transpose()?;
+    let push = request.attr(PUSH).map(|attr| attr.u8()).transpose()?;
+    let offset = request.attr(CLOCK_OFFSET).map(|attr| attr.s32()).transpose()?;
+    let scale = request.attr(SCALE).map(|attr| attr.u16()).transpose()?;
+    let nest = request.attr(MEMBER);
+    let member = nest.map(|nest| live(request, &host, &nest)).transpose()?;
+
+    configure(&host, ConfigWhat::Debug, |config| {
+        if let (Some(nest), Some(live)) = (nest, member) {
+            let old = live.belief.with(|old| old.copied().unwrap_or_default());
+            let new = believe(old, &nest)?;
+            live.belief.replace(Some(KBox::new(new, GFP_KERNEL)?));
+        }
+        config.farm.scale = scale.unwrap_or(config.farm.scale);
+        Ok(())
+    })?;
+    let switches = &host.net.debug;
+    if let Some(freeze) = freeze {
+        switches.frozen.store(freeze != 0, Relaxed);
+    }
+    if let Some(push) = push {
+        switches.push.store(push != 0, Relaxed);
+    }
+    if let Some(offset) = offset {
+        switches.clock_offset.store(offset, Relaxed);
+    }
+    Ok(())
+}
+
+/// What changes by itself of the member that a nest is about.
+fn live(request: &Request<'_>, host: &Host, nest: &Attr<'_>) -> Result<Arc<Live>> {
+    let Some(attr) = nest.attr(belief::ID) else {
+        return Err(request.refuse(nest, c"member: has no id"));
+    };
+    let id = attr.u32()?;
+    let guard = kernel::sync::rcu::read_lock();
+    let config = host.net.config(&guard).ok_or(ENOENT)?;
+    let member = config.members.iter().find(|m| u32::from(m.id()) == id);
+    let live = member.map(|m| m.live.clone());
+    live.ok_or_else(|| request.refuse_as(ENOENT, Some(&attr), c"id: no such member"))
+}
+
+/// The overrides of a nest on top of older ones.
+fn believe(old: Belief, nest: &Attr<'_>) -> Result<Belief> {
+    let mut new = match nest.attr(belief::CLEAR) {
+        Some(_) => Belief::default(),
+        None => old,
+    };
+    let short = |attr: Attr<'_>| u16::try_from(attr.u32()?).map_err(|_| EINVAL);
+    if let Some(attr) = nest.attr(belief::SESSIONS) {
+        new.sessions = Some(attr.u32()?);
+    }
+    if let Some(attr) = nest.attr(belief::FLOWS) {
+        new.flows = Some(attr.u32()?);
+    }
+    if let Some(attr) = nest.attr(belief::REQUESTS) {
+        new.requests = Some(attr.u32()?);
+    }
+    if let Some(attr) = nest.attr(belief::CPU) {
+        new.cpu = Some(short(attr)?);
+    }
+    if let Some(attr) = nest.attr(belief::WEIGHT) {
+        new.weight = Some(short(attr)?);
+    }
+    if let Some(attr) = nest.attr(belief::STATE) {
+        new.state = Some(State::from_u32(attr.u32()?).ok_or(EINVAL)?);
+    }
+    if let Some(attr) = nest.attr(belief::LISTENER) {
+        new.listener = Some(attr.u8()? != 0);
+    }
+    Ok(new)
+}

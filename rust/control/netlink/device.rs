@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Devices: attached, detached, shown.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::host;
+use crate::{
+    control::events,
+    hook::{
+        devices,
+        host::Host, //
+    },
+    kapi::{
+        genl::{
+            Attr,
+            Dump,
+            Records,
+            Request, //
+        },
+        netdev::{
+            self,
+            Name,
+            Refused, //
+        },
+    },
+    uapi::consts::{
+        device::{
+            FORCE,
+            IFINDEX,
+            IFNAME, //
+        },
+        ConfigWhat,
+    },
+};
+
+/// The device that a request names, and the attribute that names it.
+fn device<'a>(request: &Request<'a>, host: &Host) -> Result<(u32, Attr<'a>)> {
+    let by_name = request.attr(IFNAME);
+    if let Some(attr) = request.attr(IFINDEX) {
+        if by_name.is_some() {
+            return Err(request.refuse(&attr, c"ifindex: and ifname are given; one is enough"));
+        }
+        return Ok((attr.u32()?, attr));
+    }
+    let attr = request.need(IFNAME, c"ifname: is missing, and so is ifindex")?;
+    let mut name = Name([0; 16]);
+    for (to, from) in name.0.iter_mut().take(15).zip(attr.text()) {
+        *to = *from;
+    }
+    match netdev::index(host.net.ns, &name).filter(|index| *index != 0) {
+        Some(index) => Ok((index, attr)),
+        None => Err(no_device(request, &attr)),
+    }
+}
+
+fn no_device(request: &Request<'_>, attr: &Attr<'_>) -> Error {
+    request.refuse_as(ENODEV, Some(attr), c"ifname: no such device here")
+}
+
+fn tell(host: &Host) {
+    let generation = {
+        let guard = kernel::sync::rcu::read_lock();
+        host.net.config(&guard).map_or(0, |config| config.generation)
+    };
+    events::configuration(&host.net, generation, ConfigWhat::Device);
+}
+
+/// Attaches a device.
+pub(in crate::control) fn attach(request: &Request<'_>) -> Result {
+    let host = host(request)?;
+    let (index, attr) = device(request, &host)?;
+    match devices::attach(host.as_arc_borrow(), index)? {
+        Ok(()) => {
+            tell(&host);
+            Ok(())
+        }
+        Err(Refused::NoDevice) => Err(no_device(request, &attr)),
+        Err(Refused::HasUpper(upper)) => {
+            let upper = upper.as_cstr().to_bytes();
+            let text: &[&[u8]] = &[b"ifname: is a part of ", upper, b": attach that one"];
+            Err(request.refuse_with(&attr, text))
+        }
+    }
+}
+
+/// Detaches a device.
+pub(in crate::control) fn detach(request: &Request<'_>) -> Result {
+    let host = host(request)?;
+    let (index, attr) = device(request, &host)?;
+    let force = request.attr(FORCE).is_some();
+    match devices::detach(host.as_arc_borrow(), index, force) {
+        Ok(true) => {
+            tell(&host);
+            Ok(())
+        }
+        Ok(false) => Err(request.refuse_as(ENOENT, Some(&attr), c"ifname: is not attached")),
+        Err(e) if e == EBUSY => {
+            let why = c"ifname: connections are sequence-shifted; with force they are reset";
+            Err(request.refuse_as(EBUSY, Some(&attr), why))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Shows the attached devices.
+pub(in crate::control) struct List {
+    host: Arc<Host>,
+    /// How many have been shown.
+    shown: usize,
+}
+
+impl Dump for List {
+    fn start(request: &Request<'_>) -> Result<KBox<Self>> {
+        let host = host(request)?;
+        Ok(KBox::new(Self { host, shown: 0 }, GFP_KERNEL)?)
+    }
+
+    fn fill(&mut self, out: &mut Records<'_>) -> Result<bool> {
+        let parts = self.host.control.lock();
+        for device in parts.devices.list().iter().skip(self.shown) {
+            let wrote = out.record(|w| {
+                w.u32(IFINDEX, device.ifindex)?;
+                w.text(IFNAME, device.name.as_cstr().to_bytes())
+            })?;
+            if !wrote {
+                return Ok(false);
+            }
+            self.shown = self.shown.saturating_add(1);
+        }
+        Ok(true)
+    }
+}

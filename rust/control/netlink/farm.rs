@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is the same for the whole farm.
+
+use kernel::prelude::*;
+
+use super::{
+    configure,
+    host, //
+};
+use crate::{
+    kapi::genl::Request,
+    uapi::consts::{
+        farm::{
+            ID,
+            PORT,
+            SCALE,
+            STATE_INTERVAL, //
+        },
+        ConfigWhat,
+    },
+};
+
+/// Changes settings.
+pub(in crate::control) fn set(request: &Request<'_>) -> Result {
+    let changed = configure(&host(request)?, ConfigWhat::Farm, |config| {
+        let mut farm = config.farm;
+        if let Some(attr) = request.attr(PORT) {
+            farm.port = attr.u16()?;
+        }
+        if let Some(attr) = request.attr(STATE_INTERVAL) {
+            farm.interval_ms = attr.u32()?;
+        }
+        if let Some(attr) = request.attr(SCALE) {
+            farm.scale = attr.u16()?;
+        }
+        if let Some(attr) = request.attr(ID) {
+            farm.id = attr.u32()?;
+        }
+        config.farm = farm;
+        Ok(())
+    });
+    match (changed, request.attr(PORT)) {
+        (Err(e), Some(attr)) if e == EADDRINUSE => {
+            Err(request.refuse_as(e, Some(&attr), c"port: is in use"))
+        }
+        (changed, _) => changed,
+    }
+}
