@@ -50,9 +50,13 @@ impl Plan {
 /// each what lies within 16 KiB of `start`. Where segments overlap, what continues the stream
 /// counts; of several that do, the one that arrived first.
 pub fn assemble(start: u32, held: &[(u32, u32)]) -> Plan {
+    let held = held.get(..HOLD_SEGMENTS).unwrap_or(held);
     let mut plan = Plan::default();
     for slot in 0..HOLD_SEGMENTS {
-        let found = held.iter().take(HOLD_SEGMENTS).enumerate().find_map(|(index, segment)| {
+        let mut next = 0usize;
+        let found = held.iter().find_map(|segment| {
+            let index = next;
+            next = next.wrapping_add(1);
             let (begin, end) = range(start, *segment)?;
             (begin <= plan.len && plan.len < end).then(|| Piece {
                 index,
@@ -67,7 +71,6 @@ pub fn assemble(start: u32, held: &[(u32, u32)]) -> Plan {
     }
     plan.gap = held
         .iter()
-        .take(HOLD_SEGMENTS)
         .any(|segment| range(start, *segment).is_some_and(|(begin, _)| begin > plan.len));
     plan
 }

@@ -68,9 +68,19 @@ pub(crate) fn total(candidates: &[Candidate]) -> u64 {
     candidates.iter().fold(0, |sum, c| sum.saturating_add(c.share()))
 }
 
+/// Candidates with their indices. (The iterator adapter for it counts with a check for overflow.)
+pub(crate) fn indexed(candidates: &[Candidate]) -> impl Iterator<Item = (usize, &Candidate)> {
+    let mut next = 0usize;
+    candidates.iter().map(move |c| {
+        let index = next;
+        next = next.wrapping_add(1);
+        (index, c)
+    })
+}
+
 /// The candidate in whose part of the line `0..total` a point lies; `skip` has no part.
 pub(crate) fn at(candidates: &[Candidate], mut point: u64, skip: Option<usize>) -> Option<usize> {
-    candidates.iter().enumerate().filter(|(i, _)| Some(*i) != skip).find_map(|(i, c)| {
+    indexed(candidates).filter(|(i, _)| Some(*i) != skip).find_map(|(i, c)| {
         match point.checked_sub(c.share()) {
             Some(rest) => {
                 point = rest;

@@ -111,7 +111,7 @@ pub(super) fn early(
 ) -> Verdict {
     let now = time::boot_ms();
     let new = Waiting::new(hs.tuple, hs.client_isn, hs.cookie, hs.agreed, tcp.ifindex, now);
-    match new.and_then(|w| Ok(KBox::new(w, GFP_ATOMIC)?)) {
+    match KBox::new(new, GFP_ATOMIC) {
         Ok(waiting) => more(host, guard, config, tcp, packet, waiting),
         Err(_) => {
             host.net.count(Reason::DropNoMemory);
@@ -156,11 +156,8 @@ pub(super) fn more(
         waiting.tsecr = Some(ecr);
     }
     net.count(Reason::Held);
-    // Room for all that are admitted was reserved; a full one is decided on with this one too.
-    if waiting.held.push(held, GFP_ATOMIC).is_err() {
-        net.count(Reason::DropNoMemory);
-    }
-    if admission == Admission::Full {
+    // What does not fit any more comes again when the connection has its owner.
+    if waiting.hold(held).is_err() || admission == Admission::Full {
         net.count(Reason::HoldFull);
         decide(host, guard, config, tcp.service, waiting, Asked::Unknown, false);
         return verdict;
@@ -182,7 +179,7 @@ fn read(waiting: &Waiting, service: &Service) -> Option<Outcome> {
     let plan = assemble::assemble(start, ranges.get(..n).unwrap_or_default());
     let mut parser = HeadParser::new();
     plan.pieces().iter().find_map(|piece| {
-        let held = waiting.held.get(piece.index)?;
+        let held = waiting.held.get(piece.index)?.as_ref()?;
         let at = held.payload.saturating_add(piece.skip as usize);
         let name = service.settings.cookie.as_bytes();
         feed(&mut parser, &held.packet, at, piece.take as usize, name)
@@ -226,32 +223,19 @@ fn decide(
     let plan = assemble::assemble(start, ranges.get(..n).unwrap_or_default());
     let ifindex = waiting.ifindex;
     let mut held = KBox::into_inner(waiting).held;
-    // In the order of sequence numbers the pieces stand first; the rest follows.
-    let mut next = plan.pieces().iter();
-    let mut taken = [false; crate::decide::limits::HOLD_SEGMENTS];
-    let mut order = [usize::MAX; crate::decide::limits::HOLD_SEGMENTS];
-    for slot in &mut order {
-        let Some(piece) = next.next() else { break };
-        *slot = piece.index;
-        if let Some(t) = taken.get_mut(piece.index) {
-            *t = true;
+    // What was read goes first, in the order in which it was read; the rest follows.
+    let mut give = |h: Held| {
+        let one = core::iter::once((h.packet, h.l4));
+        deliver::hand_over(host, guard, config, &hs.tuple, &terms, one, ifindex, later);
+    };
+    for piece in plan.pieces() {
+        if let Some(h) = held.get_mut(piece.index).and_then(Option::take) {
+            give(h);
         }
     }
-    let mut packets: [Option<(Packet, usize)>; crate::decide::limits::HOLD_SEGMENTS] =
-        [const { None }; crate::decide::limits::HOLD_SEGMENTS];
-    let rest: KVec<Held> = core::mem::replace(&mut held, KVec::new());
-    for (slot, h) in packets.iter_mut().zip(rest) {
-        *slot = Some((h.packet, h.l4));
+    for h in held.into_iter().flatten() {
+        give(h);
     }
-    for index in order {
-        let Some(p) = packets.get_mut(index).and_then(Option::take) else {
-            continue;
-        };
-        let one = core::iter::once(p);
-        deliver::hand_over(host, guard, config, &hs.tuple, &terms, one, ifindex, later);
-    }
-    let left = packets.into_iter().flatten();
-    deliver::hand_over(host, guard, config, &hs.tuple, &terms, left, ifindex, later);
 }
 
 /// Decides on a connection that waited too long, as on one that named no session.

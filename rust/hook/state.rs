@@ -44,7 +44,7 @@ impl Job for StateJob {
         announce(host, &guard, config);
         // A tenth of jitter keeps the members of a farm from speaking at once.
         let interval = config.farm.interval();
-        let jitter = time::random() % (interval / 10).max(1);
+        let jitter = time::random().checked_rem(interval / 10).unwrap_or(0);
         interval.saturating_add(jitter).clamp(1, 60_000) as u32
     }
 }

@@ -46,7 +46,7 @@ impl Farm {
 }
 
 /// One bit for each TCP port: foreign packets cost one load.
-struct Ports([u64; 1024]);
+struct Ports(KVec<u64>);
 
 /// Everything configured.
 pub(crate) struct Config {
@@ -60,7 +60,7 @@ pub(crate) struct Config {
     pub(crate) members: KVec<Arc<Member>>,
     /// In the order of their making.
     pub(crate) services: KVec<Arc<Service>>,
-    ports: KBox<Ports>,
+    ports: Ports,
 }
 
 impl Config {
@@ -143,8 +143,8 @@ impl Config {
 }
 
 impl Ports {
-    fn new() -> Result<KBox<Self>> {
-        Ok(KBox::new(Self([0; 1024]), GFP_KERNEL)?)
+    fn new() -> Result<Self> {
+        Ok(Self(KVec::from_elem(0, 1024, GFP_KERNEL)?))
     }
 
     fn set(&mut self, port: u16) {

@@ -73,7 +73,7 @@ pub(crate) struct Net {
     /// Bytes put into responses.
     pub(crate) inserts: Inserts,
     /// Connections whose first request is not complete.
-    pub(crate) pending: Pending,
+    pub(crate) pending: KBox<Pending>,
     /// Packets that nobody knew.
     pub(crate) sighted: Sighted,
     stats: Counters<{ Reason::COUNT }>,

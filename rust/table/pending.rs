@@ -21,6 +21,8 @@ use crate::{
     wire::addr::Tuple,
 };
 
+/// Segments of one connection.
+const SLOTS: usize = limits::HOLD_SEGMENTS;
 const BUCKETS: usize = 64;
 /// Connections in one bucket; with 64 buckets no more than 4096 are held.
 const PER_BUCKET: usize = 64;
@@ -54,7 +56,7 @@ pub(crate) struct Waiting {
     /// Device the segments came by.
     pub(crate) ifindex: u32,
     /// The segments in the order of arrival.
-    pub(crate) held: KVec<Held>,
+    pub(crate) held: [Option<Held>; SLOTS],
     since_ms: u64,
     last_ms: u64,
 }
@@ -68,27 +70,40 @@ impl Waiting {
         agreed: Established,
         ifindex: u32,
         now_ms: u64,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             tuple,
             client_isn,
             cookie,
             agreed,
             tsecr: None,
             ifindex,
-            held: KVec::with_capacity(limits::HOLD_SEGMENTS, GFP_ATOMIC)?,
+            held: [const { None }; SLOTS],
             since_ms: now_ms,
             last_ms: now_ms,
-        })
+        }
     }
 
-    /// Sequence numbers and lengths of what is held, for [`assemble`].
-    pub(crate) fn ranges(&self) -> ([(u32, u32); limits::HOLD_SEGMENTS], usize) {
-        let mut ranges = [(0, 0); limits::HOLD_SEGMENTS];
-        for (to, h) in ranges.iter_mut().zip(&self.held) {
+    /// Sequence numbers and lengths of what is held, for [`assemble`]: as many as were said.
+    pub(crate) fn ranges(&self) -> ([(u32, u32); SLOTS], usize) {
+        let mut ranges = [(0, 0); SLOTS];
+        let mut n = 0usize;
+        for (to, h) in ranges.iter_mut().zip(self.held.iter().flatten()) {
             *to = (h.seq, h.len);
+            n = n.wrapping_add(1);
         }
-        (ranges, self.held.len().min(limits::HOLD_SEGMENTS))
+        (ranges, n)
+    }
+
+    /// Holds one more; `Err` when all places are taken.
+    pub(crate) fn hold(&mut self, held: Held) -> Result<(), Held> {
+        match self.held.iter_mut().find(|slot| slot.is_none()) {
+            Some(slot) => {
+                *slot = Some(held);
+                Ok(())
+            }
+            None => Err(held),
+        }
     }
 
     /// What to do with one more segment.
@@ -99,13 +114,17 @@ impl Waiting {
     }
 
     fn memory(&self) -> u64 {
-        self.held.iter().map(|h| h.packet.truesize() as u64).sum()
+        let held = self.held.iter().flatten();
+        held.fold(0, |sum: u64, h| sum.saturating_add(h.packet.truesize() as u64))
     }
 }
 
+type Bucket = [Option<KBox<Waiting>>; PER_BUCKET];
+
 /// All connections that wait.
 pub(crate) struct Pending {
-    buckets: KVec<BhLock<KVec<KBox<Waiting>>>>,
+    /// All there: filled when made.
+    buckets: [Option<BhLock<Bucket>>; BUCKETS],
     memory: Atomic<u64>,
     count: Atomic<u32>,
     max_memory: u64,
@@ -113,17 +132,20 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// Nothing waits; at most `max_memory` bytes will. Process context.
-    pub(crate) fn new(max_memory: u64) -> Result<Self> {
-        let mut buckets = KVec::with_capacity(BUCKETS, GFP_KERNEL)?;
-        for _ in 0..BUCKETS {
-            buckets.push(BhLock::new(KVec::new(), GFP_KERNEL)?, GFP_KERNEL)?;
+    pub(crate) fn new(max_memory: u64) -> Result<KBox<Self>> {
+        let mut this = KBox::new(
+            Self {
+                buckets: [const { None }; BUCKETS],
+                memory: Atomic::new(0),
+                count: Atomic::new(0),
+                max_memory,
+            },
+            GFP_KERNEL,
+        )?;
+        for bucket in &mut this.buckets {
+            *bucket = Some(BhLock::new([const { None }; PER_BUCKET], GFP_KERNEL)?);
         }
-        Ok(Self {
-            buckets,
-            memory: Atomic::new(0),
-            count: Atomic::new(0),
-            max_memory,
-        })
+        Ok(this)
     }
 
     /// How many connections wait.
@@ -131,13 +153,18 @@ impl Pending {
         self.count.load(Relaxed)
     }
 
-    fn bucket(&self, tuple: &Tuple) -> Option<&BhLock<KVec<KBox<Waiting>>>> {
+    fn bucket(&self, tuple: &Tuple) -> Option<&BhLock<Bucket>> {
         // Only spreads locks; each bucket is bounded, so a bad spread costs the attacker.
         let hash = tuple
             .to_bytes()
             .iter()
             .fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(*b)));
-        self.buckets.get((hash ^ (hash >> 6)) as usize % BUCKETS)
+        self.buckets.get((hash ^ (hash >> 6)) as usize % BUCKETS)?.as_ref()
+    }
+
+    fn taken(&self, waiting: &Waiting) {
+        self.count.fetch_sub(1, Relaxed);
+        self.memory.fetch_sub(waiting.memory(), Relaxed);
     }
 
     /// Takes a connection out, to add to it or to decide on it. Only one CPU can have it.
@@ -145,16 +172,15 @@ impl Pending {
         if self.len() == 0 {
             return None;
         }
-        let mut bucket = self.bucket(tuple)?.lock();
-        let i = bucket.iter().position(|w| w.tuple == *tuple)?;
-        let waiting = bucket.remove(i).ok()?;
-        drop(bucket);
-        self.count.fetch_sub(1, Relaxed);
-        self.memory.fetch_sub(waiting.memory(), Relaxed);
+        let is = |w: &KBox<Waiting>| w.tuple == *tuple;
+        let waiting = self.bucket(tuple)?.lock().iter_mut().find_map(|slot| slot.take_if(|w| is(w)))?;
+        self.taken(&waiting);
         Some(waiting)
     }
 
-    /// Puts a connection (back) in. `Err` gives it back when there is no room.
+    /// Puts a connection (back) in. `Err` gives it back when there is no room. Two CPUs may hold
+    /// parts of one connection; the parts stay apart, and the client's retransmission brings them
+    /// together.
     pub(crate) fn put(&self, mut waiting: KBox<Waiting>, now_ms: u64) -> Result<(), KBox<Waiting>> {
         let memory = waiting.memory();
         if self.memory.load(Relaxed).saturating_add(memory) > self.max_memory {
@@ -165,22 +191,14 @@ impl Pending {
             return Err(waiting);
         };
         let mut bucket = bucket.lock();
-        if bucket.len() >= PER_BUCKET || bucket.reserve(1, GFP_ATOMIC).is_err() {
+        let Some(slot) = bucket.iter_mut().find(|slot| slot.is_none()) else {
             drop(bucket);
             return Err(waiting);
-        }
-        // Two CPUs may hold parts of one connection; the parts stay apart and the client's
-        // retransmission brings them together.
-        match bucket.push_within_capacity(waiting) {
-            Ok(()) => {
-                drop(bucket);
-                self.count.fetch_add(1, Relaxed);
-                self.memory.fetch_add(memory, Relaxed);
-                Ok(())
-            }
-            // Room was reserved under the lock.
-            Err(_) => Ok(()),
-        }
+        };
+        self.count.fetch_add(1, Relaxed);
+        self.memory.fetch_add(memory, Relaxed);
+        *slot = Some(waiting);
+        Ok(())
     }
 
     /// Takes out one connection that waited too long (`scale` multiplies the limits).
@@ -190,19 +208,15 @@ impl Pending {
         }
         let idle = limits::HOLD_IDLE_MS.saturating_mul(scale);
         let all = limits::HOLD_TOTAL_MS.saturating_mul(scale);
-        for bucket in &self.buckets {
-            let mut b = bucket.lock();
-            let old = b.iter().position(|w| {
-                now_ms.saturating_sub(w.last_ms) >= idle || now_ms.saturating_sub(w.since_ms) >= all
-            });
-            if let Some(waiting) = old.and_then(|i| b.remove(i).ok()) {
-                drop(b);
-                self.count.fetch_sub(1, Relaxed);
-                self.memory.fetch_sub(waiting.memory(), Relaxed);
-                return Some(waiting);
-            }
-        }
-        None
+        let old = |w: &KBox<Waiting>| {
+            now_ms.saturating_sub(w.last_ms) >= idle || now_ms.saturating_sub(w.since_ms) >= all
+        };
+        let waiting = self.buckets.iter().flatten().find_map(|bucket| {
+            let mut bucket = bucket.lock();
+            bucket.iter_mut().find_map(|slot| slot.take_if(|w| old(w)))
+        })?;
+        self.taken(&waiting);
+        Some(waiting)
     }
 
     /// Drops everything (a device or the namespace goes).

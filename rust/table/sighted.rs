@@ -12,24 +12,20 @@ use crate::{
     wire::addr::Tuple, //
 };
 
-const SLOTS: usize = 1024;
+const SLOTS: usize = 256;
 
 /// The memory. Losing an entry costs one retransmission; a false hit costs a RST that would have
 /// been sent a little later.
 pub(crate) struct Sighted {
-    slots: KVec<Atomic<u32>>,
+    slots: KBox<[Atomic<u32>; SLOTS]>,
     seed: u32,
 }
 
 impl Sighted {
     /// Empty. Process context.
     pub(crate) fn new() -> Result<Self> {
-        let mut slots = KVec::with_capacity(SLOTS, GFP_KERNEL)?;
-        for _ in 0..SLOTS {
-            slots.push(Atomic::new(0), GFP_KERNEL)?;
-        }
         Ok(Self {
-            slots,
+            slots: KBox::new([const { Atomic::new(0) }; SLOTS], GFP_KERNEL)?,
             seed: time::random() as u32,
         })
     }

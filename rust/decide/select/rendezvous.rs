@@ -10,13 +10,14 @@
 
 use crate::decide::crypto::Prf;
 use crate::decide::crypto::Use;
+use crate::decide::select::indexed;
 use crate::decide::select::Candidate;
 
 /// Picks the member for `key` (a session key, or the digest of a connection); index into
 /// `candidates`, whose order does not matter.
 pub fn pick<P: Prf>(prf: &P, key: &[u8; 16], candidates: &[Candidate]) -> Option<usize> {
     let mut best: Option<(usize, Score)> = None;
-    for (index, c) in candidates.iter().enumerate().filter(|(_, c)| c.share() != 0) {
+    for (index, c) in indexed(candidates).filter(|(_, c)| c.share() != 0) {
         let score = Score { weight: c.share(), cost: cost(draw(prf, key, c.id)), id: c.id };
         if best.as_ref().is_none_or(|(_, other)| score.beats(other)) {
             best = Some((index, score));
