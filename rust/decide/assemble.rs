@@ -53,10 +53,7 @@ pub fn assemble(start: u32, held: &[(u32, u32)]) -> Plan {
     let held = held.get(..HOLD_SEGMENTS).unwrap_or(held);
     let mut plan = Plan::default();
     for slot in 0..HOLD_SEGMENTS {
-        let mut next = 0usize;
-        let found = held.iter().find_map(|segment| {
-            let index = next;
-            next = next.wrapping_add(1);
+        let found = (0..held.len()).zip(held).find_map(|(index, segment)| {
             let (begin, end) = range(start, *segment)?;
             (begin <= plan.len && plan.len < end).then(|| Piece {
                 index,
@@ -102,7 +99,8 @@ pub enum Admission {
 /// Decides on holding `segment` (sequence number, payload length) next to `held`.
 pub fn admit(start: u32, held: &[(u32, u32)], segment: (u32, u32)) -> Admission {
     let Some((begin, end)) = range(start, segment) else { return Admission::Outside };
-    let covers = |other: &(u32, u32)| range(start, *other).is_some_and(|(b, e)| b <= begin && end <= e);
+    let covers =
+        |other: &(u32, u32)| range(start, *other).is_some_and(|(b, e)| b <= begin && end <= e);
     if held.iter().any(covers) {
         return Admission::Duplicate;
     }
@@ -138,7 +136,18 @@ mod tests {
         assert!(is(&[(0, 100)], &[(0, 0, 100)], false));
         assert!(is(&[(0, 100), (100, 50)], &[(0, 0, 100), (1, 0, 50)], false));
         assert!(is(&[(100, 50), (0, 100)], &[(1, 0, 100), (0, 0, 50)], false));
-        let backward = [(90, 10), (80, 10), (70, 10), (60, 10), (50, 10), (40, 10), (30, 10), (20, 10), (10, 10), (0, 10)];
+        let backward = [
+            (90, 10),
+            (80, 10),
+            (70, 10),
+            (60, 10),
+            (50, 10),
+            (40, 10),
+            (30, 10),
+            (20, 10),
+            (10, 10),
+            (0, 10),
+        ];
         let want = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map(|i| (i, 0, 10));
         assert!(is(&backward, &want, false));
     }

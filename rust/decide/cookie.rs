@@ -249,7 +249,7 @@ fn mss_table(tuple: &Tuple) -> &'static [u16; 8] {
 /// Index of the largest entry that is not above `mss`, else of the smallest.
 fn mss_index(tuple: &Tuple, mss: u16) -> u32 {
     let [_, rest @ ..] = mss_table(tuple);
-    (0..).zip(rest).take_while(|(_, &entry)| entry <= mss).map(|(i, _)| i).last().map_or(0, next)
+    (1..8).zip(rest).take_while(|(_, entry)| **entry <= mss).last().map_or(0, |(i, _)| i)
 }
 
 /// The table's entry; `index` counts with its low three bits.
@@ -262,17 +262,13 @@ fn mss_of(tuple: &Tuple, index: u32) -> u16 {
 fn wscale_code(wscale: Option<u8>) -> u32 {
     let Some(wscale) = wscale else { return 0 };
     // The first entry is 0, so at least one is not above.
-    (0..).zip(&WSCALES).take_while(|(_, &w)| w <= wscale).map(|(i, _)| i).last().map_or(0, next)
+    (1..8).zip(&WSCALES).take_while(|(_, w)| **w <= wscale).last().map_or(0, |(i, _)| i)
 }
 
 /// The window scale of a code; `code` counts with its low three bits.
 fn wscale_of(code: u32) -> Option<u8> {
     let index = (code & 7).checked_sub(1)?;
     WSCALES.get(index as usize).copied()
-}
-
-fn next(index: u32) -> u32 {
-    index.wrapping_add(1)
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_cookie))]

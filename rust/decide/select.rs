@@ -70,12 +70,7 @@ pub(crate) fn total(candidates: &[Candidate]) -> u64 {
 
 /// Candidates with their indices. (The iterator adapter for it counts with a check for overflow.)
 pub(crate) fn indexed(candidates: &[Candidate]) -> impl Iterator<Item = (usize, &Candidate)> {
-    let mut next = 0usize;
-    candidates.iter().map(move |c| {
-        let index = next;
-        next = next.wrapping_add(1);
-        (index, c)
-    })
+    (0..candidates.len()).zip(candidates)
 }
 
 /// The candidate in whose part of the line `0..total` a point lies; `skip` has no part.

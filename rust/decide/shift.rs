@@ -358,9 +358,16 @@ mod tests {
     fn acknowledgements() {
         for at in PLACES {
             let ack = |ahead: i32| insert(at).ack(at.wrapping_add_signed(ahead)).wrapping_sub(at);
-            for (ahead, want) in
-                [(-5, -5), (0, 0), (1, 0), (79, 0), (80, 0), (81, 1), (1000, 920), (1 << 30, (1 << 30) - 80)]
-            {
+            for (ahead, want) in [
+                (-5, -5),
+                (0, 0),
+                (1, 0),
+                (79, 0),
+                (80, 0),
+                (81, 1),
+                (1000, 920),
+                (1 << 30, (1 << 30) - 80),
+            ] {
                 assert_eq!(ack(ahead) as i32, want);
             }
         }

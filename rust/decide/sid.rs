@@ -103,9 +103,9 @@ pub fn open_any<C: BlockCipher, P: Prf>(
     keys: [Option<(&C, &P)>; SESSION_KEYS],
     sid: &Sid,
 ) -> Option<(Claims, u8)> {
-    keys.into_iter()
-        .zip(0u8..)
-        .find_map(|(key, index)| key.and_then(|(c, p)| Some((open(c, p, sid)?, index))))
+    (0..SESSION_KEYS as u8)
+        .zip(keys)
+        .find_map(|(index, key)| key.and_then(|(c, p)| Some((open(c, p, sid)?, index))))
 }
 
 /// The text of a session id.

@@ -140,8 +140,7 @@ fn guesses_fail() {
 #[test]
 fn cookies_spread() {
     let key = Sip([3; 16]);
-    let opts =
-        SynOptions { mss: 1460, wscale: Some(7), sack: true, timestamps: true, ecn: false };
+    let opts = SynOptions { mss: 1460, wscale: Some(7), sack: true, timestamps: true, ecn: false };
     let mut set = [0u32; 32];
     for client_port in 0..20_000 {
         let tuple = Tuple { client_port, ..Tuple::default() };

@@ -156,8 +156,12 @@ fn two_thousand_sessions() {
             let mut cursor = seed as u32 * 1_000_003;
             let mut sessions = [0u32; 4];
             for n in 0..2000u64 {
-                let mut list = [1u16, 1, 2, 4]
-                    .map(|weight| Candidate { id: 0, weight, load: 0, eligible: true });
+                let mut list = [1u16, 1, 2, 4].map(|weight| Candidate {
+                    id: 0,
+                    weight,
+                    load: 0,
+                    eligible: true,
+                });
                 for (c, sessions) in list.iter_mut().zip(sessions) {
                     c.load = load(&Report { sessions, ..Report::default() });
                 }

@@ -245,7 +245,8 @@ impl World {
         let mut rest = segment;
         while rest.data.len() > size {
             let tail = rest.data.split_off(size);
-            let next = ToClient { seq: rest.seq.wrapping_add(size as u32), data: tail, fin: rest.fin };
+            let next =
+                ToClient { seq: rest.seq.wrapping_add(size as u32), data: tail, fin: rest.fin };
             self.down.push(ToClient { fin: false, ..rest });
             rest = next;
         }

@@ -42,8 +42,11 @@ impl BlockCipher for Aes {
 }
 
 fn claims() -> impl Strategy<Value = Claims> {
-    (1u16..=1023, any::<u16>(), any::<u32>())
-        .prop_map(|(home, group, created)| Claims { home, group, created })
+    (1u16..=1023, any::<u16>(), any::<u32>()).prop_map(|(home, group, created)| Claims {
+        home,
+        group,
+        created,
+    })
 }
 
 proptest! {

@@ -8,8 +8,8 @@
 //! wishes in the order of the list. So shares are exact over a round, the turns of one member are
 //! spread over it instead of coming in a row, and equal members take strict turns.
 
-use crate::decide::select::total;
 use crate::decide::select::indexed;
+use crate::decide::select::total;
 use crate::decide::select::Candidate;
 
 /// Picks for turn number `turn`. When weights or members change, a new round begins somewhere.
@@ -27,9 +27,8 @@ pub fn pick(candidates: &[Candidate], turn: u32) -> Option<usize> {
     }
     let place = turn.saturating_sub(wishes(candidates, low));
     // No member makes two wishes in one moment: weights are far smaller than a round is long.
-    let mut now = indexed(candidates)
-        .filter(|(_, c)| made(c, high) > made(c, low))
-        .map(|(index, _)| index);
+    let mut now =
+        indexed(candidates).filter(|(_, c)| made(c, high) > made(c, low)).map(|(index, _)| index);
     now.nth(usize::try_from(place).ok()?)
 }
 
