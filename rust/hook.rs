@@ -11,7 +11,7 @@
 
 mod answer;
 mod classify;
-mod decap;
+pub(crate) mod decap;
 mod decision;
 mod deliver;
 pub(crate) mod devices;
@@ -20,7 +20,7 @@ mod encap;
 pub(crate) mod events;
 pub(crate) mod host;
 mod ingress;
-mod push;
+pub(crate) mod push;
 mod request;
 mod spawn;
 pub(crate) mod state;

@@ -25,7 +25,6 @@
 pub(crate) mod counters;
 pub(crate) mod crypto;
 mod ffi;
-#[cfg(HOMING_CONTROL)]
 pub(crate) mod genl;
 pub(crate) mod hash;
 pub(crate) mod lock;

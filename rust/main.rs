@@ -6,6 +6,7 @@
 
 use kernel::prelude::*;
 
+mod control;
 pub mod decide;
 mod hook;
 mod kapi;
@@ -21,9 +22,10 @@ module! {
     license: "GPL",
 }
 
-/// What is registered with the kernel. Fields are dropped in this order: first nobody hears of
-/// devices any more, then the namespaces' states go, each with its hooks.
+/// What is registered with the kernel. Fields are dropped in this order: first nobody can ask any
+/// more, then nobody hears of devices, then the namespaces' states go, each with its hooks.
 struct Homing {
+    _control: control::Control,
     _notifier: kapi::netdev::Notifier<hook::devices::Gone>,
     _pernet: kapi::pernet::Registration<hook::host::Host>,
 }
@@ -31,8 +33,10 @@ struct Homing {
 impl kernel::Module for Homing {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let pernet = kapi::pernet::Registration::new()?;
+        let notifier = kapi::netdev::Notifier::new()?;
         Ok(Self {
-            _notifier: kapi::netdev::Notifier::new()?,
+            _control: control::Control::new()?,
+            _notifier: notifier,
             _pernet: pernet,
         })
     }

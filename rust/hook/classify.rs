@@ -28,8 +28,6 @@ pub(super) struct Tcp<'c> {
     pub(super) payload_len: u32,
     /// Device it came by; 0 on the way out.
     pub(super) ifindex: u32,
-    /// One packet that stands for several segments.
-    pub(super) gso: bool,
 }
 
 impl Tcp<'_> {
@@ -96,7 +94,7 @@ const MOST_HEADERS: usize = 512;
 #[inline]
 pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) -> Class<'c> {
     let mut want = 60;
-    let (ip, ports, len, ifindex, gso) = loop {
+    let (ip, ports, len, ifindex) = loop {
         let Some(v) = packet.view(want) else {
             return Class::NoMemory;
         };
@@ -114,7 +112,7 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
                 match v.bytes.get(at..).and_then(|b| b.first_chunk::<4>()) {
                     Some(&[a, b, c, d]) => {
                         let ports = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-                        break (ip, ports, v.len, v.ifindex, v.gso);
+                        break (ip, ports, v.len, v.ifindex);
                     }
                     None if v.bytes.len() >= v.len => return Class::Malformed,
                     None => want = at.saturating_add(60),
@@ -163,6 +161,5 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
         seg,
         payload_len: payload_len as u32,
         ifindex,
-        gso,
     })
 }

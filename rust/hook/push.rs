@@ -73,7 +73,7 @@ const MESSAGE: usize = 640;
 
 /// Sends an association to every other member. Nothing waits for an answer: the sid names its
 /// home, so a member that has not heard of it yet does the right thing too.
-pub(super) fn association(host: &Host, guard: &Guard, config: &Config, a: &Association) {
+pub(crate) fn association(host: &Host, guard: &Guard, config: &Config, a: &Association) {
     let net = &host.net;
     if !net.debug.push.load(Relaxed) {
         return;

@@ -224,7 +224,7 @@ fn decide(
     let ifindex = waiting.ifindex;
     let mut held = KBox::into_inner(waiting).held;
     // What was read goes first, in the order in which it was read; the rest follows.
-    let mut give = |h: Held| {
+    let give = |h: Held| {
         let one = core::iter::once((h.packet, h.l4));
         deliver::hand_over(host, guard, config, &hs.tuple, &terms, one, ifindex, later);
     };

@@ -59,11 +59,6 @@ impl<'g, K: Key, V> Ref<'g, K, V> {
     pub(crate) fn key(&self) -> &'g K {
         &self.node.key
     }
-
-    /// The entry's value.
-    pub(crate) fn value(&self) -> &'g V {
-        &self.node.value
-    }
 }
 
 impl<K: Key, V> core::ops::Deref for Ref<'_, K, V> {

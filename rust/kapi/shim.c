@@ -80,11 +80,6 @@ void homing_free_rcu(void *rcu_head, void *p)
 	kvfree_call_rcu(rcu_head, p);
 }
 
-void homing_free_rcu_barrier(void)
-{
-	kvfree_rcu_barrier();
-}
-
 /* ---- locks ---- */
 
 static_assert(sizeof(spinlock_t) <= HOMING_LOCK_SIZE);
@@ -319,7 +314,6 @@ bool homing_skb_view(struct sk_buff *skb, u32 want, struct homing_view *v)
 	v->len = skb->len;
 	v->protocol = ntohs(skb->protocol);
 	v->pkt_type = skb->pkt_type;
-	v->gso = skb_is_gso(skb);
 	v->ifindex = skb->dev ? skb->dev->ifindex : 0;
 	return true;
 }

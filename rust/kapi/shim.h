@@ -35,7 +35,6 @@ u64 homing_random_u64(void);
 void *homing_alloc(size_t size, bool atomic);
 void homing_free(void *p);
 void homing_free_rcu(void *rcu_head, void *p);
-void homing_free_rcu_barrier(void);
 
 /* ---- bottom-half spin lock (any) ---- */
 #define HOMING_LOCK_SIZE 64
@@ -80,7 +79,6 @@ struct homing_view {
 	u32 len;		/* bytes in all */
 	u16 protocol;		/* EtherType, host order */
 	u8 pkt_type;
-	u8 gso;
 	u32 ifindex;
 };
 bool homing_skb_view(struct sk_buff *skb, u32 want, struct homing_view *v);

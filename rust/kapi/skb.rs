@@ -52,8 +52,6 @@ pub(crate) struct View<'a> {
     pub(crate) protocol: u16,
     /// The link layer says that it is for this host.
     pub(crate) for_host: bool,
-    /// One packet that stands for several segments.
-    pub(crate) gso: bool,
     /// Device it belongs to.
     pub(crate) ifindex: u32,
 }
@@ -91,7 +89,6 @@ impl Packet {
             len: 0,
             protocol: 0,
             pkt_type: 0,
-            gso: 0,
             ifindex: 0,
         };
         // SAFETY: By the invariant; `v` is valid for writing.
@@ -105,7 +102,6 @@ impl Packet {
             len: v.len as usize,
             protocol: v.protocol,
             for_host: v.pkt_type == PACKET_HOST,
-            gso: v.gso != 0,
             ifindex: v.ifindex,
         })
     }

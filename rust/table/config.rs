@@ -126,12 +126,6 @@ impl Config {
         self.members.iter().map(|m| &**m).filter(|m| m.id() != self.local)
     }
 
-    /// Whether any service has this port.
-    #[inline]
-    pub(crate) fn has_port(&self, port: u16) -> bool {
-        self.ports.has(port)
-    }
-
     /// The service at an address and port.
     #[inline]
     pub(crate) fn service(&self, vip: &Addr, port: u16) -> Option<&Arc<Service>> {

@@ -123,6 +123,12 @@ mod tests {
     }
 
     #[test]
+    fn a_carry_can_cause_another() {
+        let acc = sum(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1], u32::MAX);
+        assert_eq!(fold(acc), !1);
+    }
+
+    #[test]
     fn update_equals_computing_again() {
         let mut bytes = [0x45, 0x00, 0x12, 0x34, 0xff, 0xff, 0x00, 0x00, 0xab, 0xcd];
         for (old, new) in [

@@ -406,6 +406,29 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_later_fragment_is_no_header() {
+        let mut b = v6(44, 40);
+        // Says that destination options follow, but that is in the first fragment.
+        b[40..44].copy_from_slice(&[60, 0, 0, 8]);
+        b[48] = TCP;
+        assert_eq!(
+            parse(&b).map(|ip| (ip.protocol, ip.header_len)),
+            Ok((60, 48))
+        );
+        // In the first fragment it is one.
+        b[43] = 1;
+        assert_eq!(
+            parse(&b).map(|ip| (ip.protocol, ip.header_len)),
+            Ok((TCP, 56))
+        );
+    }
+
+    #[test]
+    fn protocol_numbers_of_iana() {
+        assert_eq!([ICMP, TCP, UDP, ICMPV6], [1, 6, 17, 58]);
+    }
+
+    #[test]
     fn ipv6_walk_has_a_limit() {
         let mut long = [0; 200];
         long[..40].copy_from_slice(&v6(60, 400)[..40]);

@@ -455,6 +455,24 @@ mod tests {
     }
 
     #[test]
+    fn the_bits_of_rfc_9293() {
+        let bits = [
+            flags::FIN,
+            flags::SYN,
+            flags::RST,
+            flags::PSH,
+            flags::ACK,
+            flags::URG,
+            flags::ECE,
+            flags::CWR,
+        ];
+        for (i, bit) in bits.into_iter().enumerate() {
+            assert_eq!(bit, 1 << i);
+        }
+        assert_eq!(CHECKSUM_OFFSET, 16);
+    }
+
+    #[test]
     fn sequence_numbers_wrap() {
         assert!(seq::lt(0xffffffff, 0));
         assert!(seq::gt(0, 0xffffffff));

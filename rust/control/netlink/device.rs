@@ -57,6 +57,11 @@ fn device<'a>(request: &Request<'a>, host: &Host) -> Result<(u32, Attr<'a>)> {
     }
 }
 
+/// The bytes of a name, without what follows its NUL.
+pub(super) fn text(name: &Name) -> &[u8] {
+    name.0.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 fn no_device(request: &Request<'_>, attr: &Attr<'_>) -> Error {
     request.refuse_as(ENODEV, Some(attr), c"ifname: no such device here")
 }
@@ -80,9 +85,8 @@ pub(in crate::control) fn attach(request: &Request<'_>) -> Result {
         }
         Err(Refused::NoDevice) => Err(no_device(request, &attr)),
         Err(Refused::HasUpper(upper)) => {
-            let upper = upper.as_cstr().to_bytes();
-            let text: &[&[u8]] = &[b"ifname: is a part of ", upper, b": attach that one"];
-            Err(request.refuse_with(&attr, text))
+            let why: &[&[u8]] = &[b"ifname: is a part of ", text(&upper), b": attach that one"];
+            Err(request.refuse_with(&attr, why))
         }
     }
 }
@@ -121,10 +125,10 @@ impl Dump for List {
 
     fn fill(&mut self, out: &mut Records<'_>) -> Result<bool> {
         let parts = self.host.control.lock();
-        for device in parts.devices.list().iter().skip(self.shown) {
+        while let Some(device) = parts.devices.list().get(self.shown) {
             let wrote = out.record(|w| {
                 w.u32(IFINDEX, device.ifindex)?;
-                w.text(IFNAME, device.name.as_cstr().to_bytes())
+                w.text(IFNAME, text(&device.name))
             })?;
             if !wrote {
                 return Ok(false);

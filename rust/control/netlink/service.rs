@@ -94,7 +94,8 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         let new = Service::new(vip, port, settings, known.map(|s| s.live.clone()))?;
         match at.and_then(|at| config.services.get_mut(at)) {
             Some(slot) => *slot = new,
-            None => config.services.push(new, GFP_KERNEL)?,
+            // `Config::next` has made room for one more.
+            None => drop(config.services.push_within_capacity(new)),
         }
         Ok(())
     })
@@ -187,7 +188,8 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
         SameSite::Unset => consts::SameSite::Unset,
     };
     let here = tcp::listener(host.net.ns, &s.vip, s.port, 0).present;
-    let there = config.others().filter(|m| m.has_listener(guard, s.hash)).count();
+    let there = config.others().filter(|m| m.has_listener(guard, s.hash));
+    let listeners = there.fold(u32::from(here), |n, _| n.saturating_add(1));
     w.bytes(VIP, &s.vip.0)?;
     w.u16(PORT, s.port)?;
     w.u16(GROUP, set.group)?;
@@ -200,7 +202,7 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
     w.text(DOMAIN, set.domain.as_bytes())?;
     w.u32(MAX_AGE, set.max_age)?;
     w.u32(SAME_SITE, same_site as u32)?;
-    w.u32(LISTENERS, (there as u32).saturating_add(here.into()))?;
+    w.u32(LISTENERS, listeners)?;
     w.u8(LOCAL_LISTENER, here.into())?;
     w.uint(SESSIONS, s.live.sessions.load(Relaxed))?;
     w.uint(CONNECTIONS, s.live.connections.load(Relaxed))
@@ -225,7 +227,7 @@ impl Dump for List {
             return Ok(true);
         };
         out.generation(config.generation);
-        for s in config.services.iter().skip(self.shown) {
+        while let Some(s) = config.services.get(self.shown) {
             if !out.record(|w| put(w, &self.host, &guard, config, s))? {
                 return Ok(false);
             }

@@ -10,7 +10,10 @@ use kernel::{
     },
 };
 
-use super::host;
+use super::{
+    device,
+    host, //
+};
 use crate::{
     decide::reason::Reason,
     kapi::genl::{
@@ -63,8 +66,8 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         // The control lock may sleep and RCU may not: one after the other.
         {
             let parts = host.control.lock();
-            for device in parts.devices.list() {
-                w.text(ATTACHED, device.name.as_cstr().to_bytes())?;
+            for attached in parts.devices.list() {
+                w.text(ATTACHED, device::text(&attached.name))?;
             }
         }
         let guard = rcu::read_lock();

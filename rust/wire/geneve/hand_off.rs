@@ -143,6 +143,21 @@ mod tests {
     }
 
     #[test]
+    fn flags_are_single_bits() {
+        let flags = [
+            HandOff::SACK,
+            HandOff::TSTAMP,
+            HandOff::ECN,
+            HandOff::NEW_SESSION,
+            HandOff::HAS_SID,
+            HandOff::NO_PARSE,
+        ];
+        for (i, flag) in flags.into_iter().enumerate() {
+            assert_eq!(flag, 1 << i);
+        }
+    }
+
+    #[test]
     fn window_scales_over_14_are_refused() {
         let mut b = [0; HAND_OFF_LEN];
         for scale in 0..=255u8 {

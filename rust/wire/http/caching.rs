@@ -152,6 +152,7 @@ mod tests {
             (b"private=\"a, no-store\"", none),
             (b"no-cache=\"x\\\", public\"", none),
             (b"no-cache,public", both),
+            (b"x=\"\", private", private),
             (b"x-public, publicx, max-age2", none),
             (b"\"public, public", none),
             (b",,", none),

@@ -515,11 +515,13 @@ mod tests {
     fn the_longest_head() {
         // 16 bytes of request line, 16364 of one field, 4 of the end.
         let mut p = HeadParser::new();
+        assert!(p.is_empty());
         assert_eq!(p.feed(b"GET / HTTP/1.1\r\na:", NAME), Progress::Partial);
         for _ in 0..(MAX_HEAD - 18 - 4) / 2 {
             assert_eq!(p.feed(b"xx", NAME), Progress::Partial);
         }
         assert_eq!(p.len(), MAX_HEAD - 4);
+        assert!(!p.is_empty());
         let mut longer = p;
         assert!(matches!(
             p.feed(b"\r\n\r\n", NAME),
