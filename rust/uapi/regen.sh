@@ -40,9 +40,9 @@ ynl kernel --header control/generated/netlink.h
 ynl kernel --source control/generated/netlink.c
 # The generator reads the flags of a multicast group and does not write them; without them any user could
 # listen to session ids.
-sed -i 's/^\(\t\[HOMING_NLGRP_SESSION\] = { "session", \)},$/\1.flags = GENL_UNS_ADMIN_PERM, },/' \
+sed -i 's/^\(\t\[HOMING_NLGRP_SESSION\] = { "session", \)},$/\1.flags = GENL_MCAST_CAP_NET_ADMIN, },/' \
 	"$scratch/control/generated/netlink.c"
-grep -q 'NLGRP_SESSION.*UNS_ADMIN_PERM' "$scratch/control/generated/netlink.c"
+grep -q 'NLGRP_SESSION.*MCAST_CAP_NET_ADMIN' "$scratch/control/generated/netlink.c"
 python3 "$here/consts.py" "$here/homing.yaml" >"$scratch/uapi/consts.rs"
 
 status=0

@@ -321,7 +321,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 
 static const struct genl_multicast_group homing_nl_mcgrps[] = {
 	[HOMING_NLGRP_CONFIG] = { "config", },
-	[HOMING_NLGRP_SESSION] = { "session", .flags = GENL_UNS_ADMIN_PERM, },
+	[HOMING_NLGRP_SESSION] = { "session", .flags = GENL_MCAST_CAP_NET_ADMIN, },
 	[HOMING_NLGRP_MEMBER] = { "member", },
 };
 
