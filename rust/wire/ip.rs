@@ -367,6 +367,16 @@ mod tests {
     }
 
     #[test]
+    fn ipv6_bytes_and_big_tcp() {
+        let mut b = v6(TCP, 20);
+        assert_eq!(b[..8], [0x6b, 0x80, 0, 0, 0, 20, TCP, 63]);
+        assert_eq!(b[8..24], [0xfd; 16]);
+        assert_eq!(b[24..40], [0xfe; 16]);
+        b[5] = 0;
+        assert_eq!(parse(&b).map(|ip| ip.total_len), Ok(0));
+    }
+
+    #[test]
     fn ipv6_extension_headers_are_walked() {
         let mut b = v6(0, 56);
         b[40..42].copy_from_slice(&[60, 1]); // hop-by-hop, 16 bytes

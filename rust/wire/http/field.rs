@@ -149,11 +149,6 @@ impl Fields {
         }
     }
 
-    /// Whether the coming byte belongs to a value that nobody reads.
-    pub fn skips(&self) -> bool {
-        self.state == State::Value && self.field == Field::Other
-    }
-
     /// Takes the next byte.
     pub fn push(&mut self, b: u8) -> Event {
         match self.state {

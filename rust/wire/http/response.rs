@@ -363,6 +363,7 @@ mod tests {
             b"HTTP/1.1 099 OK\r\n",
             b"HTTP/1.1 600 OK\r\n",
             b"HTTP/1.1 2x0 OK\r\n",
+            b"HTTP/1.1 2:0 OK\r\n",
             b"HTTP/1.1 200 OK\n",
             b"HTTP/1.1 200\n",
             b"HTTP/1.1 200 O\0K\r\n",
