@@ -96,9 +96,9 @@ pub fn make<P: Prf>(
     opts: &SynOptions,
     now_s: u64,
 ) -> u32 {
-    let bits = mss_index(tuple, opts.mss) << 5
-        | wscale_code(opts.wscale) << 2
-        | u32::from(opts.sack) << 1
+    let bits = (mss_index(tuple, opts.mss) << 5)
+        | (wscale_code(opts.wscale) << 2)
+        | (u32::from(opts.sack) << 1)
         | u32::from(parity & 1);
     hash(prf, tuple, client_isn, now_s / EPOCH_S, bits) | bits
 }
@@ -374,8 +374,8 @@ mod tests {
         let keys = [Some(&key), Some(&key)];
         let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW);
         for bit in 0..32 {
-            assert_eq!(verify(keys, &V4, ISN, cookie ^ 1 << bit, NOW), None);
-            assert_eq!(verify(keys, &V4, ISN ^ 1 << bit, cookie, NOW), None);
+            assert_eq!(verify(keys, &V4, ISN, cookie ^ (1 << bit), NOW), None);
+            assert_eq!(verify(keys, &V4, ISN ^ (1 << bit), cookie, NOW), None);
         }
         for other in [
             Tuple { client: Addr::v4([192, 0, 2, 2]), ..V4 },

@@ -54,13 +54,13 @@ pub(crate) mod toy {
     impl BlockCipher for Toy {
         fn encrypt(&self, block: &mut [u8; 16]) {
             let x = u128::from_be_bytes(*block);
-            let key = u128::from(mix(self.0)) << 64 | u128::from(mix(!self.0));
+            let key = (u128::from(mix(self.0)) << 64) | u128::from(mix(!self.0));
             *block = (x ^ key).rotate_left(41).to_be_bytes();
         }
 
         fn decrypt(&self, block: &mut [u8; 16]) {
             let x = u128::from_be_bytes(*block).rotate_right(41);
-            let key = u128::from(mix(self.0)) << 64 | u128::from(mix(!self.0));
+            let key = (u128::from(mix(self.0)) << 64) | u128::from(mix(!self.0));
             *block = (x ^ key).to_be_bytes();
         }
     }

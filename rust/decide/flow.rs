@@ -142,7 +142,7 @@ impl Flow {
             State::Live => 2,
             State::Closed => 3,
         };
-        role | state << 2 | (self.seen as u32) << 8 | (self.tries as u32) << 16
+        role | (state << 2) | ((self.seen as u32) << 8) | ((self.tries as u32) << 16)
     }
 
     /// The flow of [`Flow::to_bits`].
@@ -152,7 +152,7 @@ impl Flow {
             1 => Role::Owner,
             _ => Role::Both,
         };
-        let state = match bits >> 2 & 3 {
+        let state = match (bits >> 2) & 3 {
             0 => State::Deciding,
             1 => State::Decided,
             2 => State::Live,

@@ -172,7 +172,7 @@ impl Shift {
             Phase::Acked => 2,
             Phase::Settled => 3,
         };
-        (self.insert.at as u64) << 32 | (self.insert.len as u64) << 16 | phase << 1 | 1
+        ((self.insert.at as u64) << 32) | ((self.insert.len as u64) << 16) | (phase << 1) | 1
     }
 
     /// The shift of [`Shift::to_bits`]; `None` for 0.
@@ -180,7 +180,7 @@ impl Shift {
         if bits == 0 {
             return None;
         }
-        let phase = match bits >> 1 & 3 {
+        let phase = match (bits >> 1) & 3 {
             0 => Phase::Ready,
             1 => Phase::Sent,
             2 => Phase::Acked,

@@ -114,8 +114,8 @@ pub fn encode(sid: &Sid) -> [u8; TEXT_LEN] {
     for (out, bytes) in text.chunks_exact_mut(4).zip(sid.0.chunks_exact(3)) {
         let (&[a, b, c], [w, x, y, z]) = (bytes, out) else { continue };
         *w = digit(a >> 2);
-        *x = digit(a << 4 | b >> 4);
-        *y = digit(b << 2 | c >> 6);
+        *x = digit((a << 4) | (b >> 4));
+        *y = digit((b << 2) | (c >> 6));
         *z = digit(c);
     }
     text
@@ -127,9 +127,9 @@ pub fn decode(text: &[u8; TEXT_LEN]) -> Option<Sid> {
     for (out, chars) in sid.chunks_exact_mut(3).zip(text.chunks_exact(4)) {
         let (&[w, x, y, z], [a, b, c]) = (chars, out) else { return None };
         let (w, x, y, z) = (value(w)?, value(x)?, value(y)?, value(z)?);
-        *a = w << 2 | x >> 4;
-        *b = x << 4 | y >> 2;
-        *c = y << 6 | z;
+        *a = (w << 2) | (x >> 4);
+        *b = (x << 4) | (y >> 2);
+        *c = (y << 6) | z;
     }
     Some(Sid(sid))
 }

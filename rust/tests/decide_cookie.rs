@@ -146,7 +146,7 @@ fn cookies_spread() {
         let tuple = Tuple { client_port, ..Tuple::default() };
         let value = cookie::make(&key, 1, &tuple, 1, &opts, 5000);
         for (bit, count) in set.iter_mut().enumerate() {
-            *count += value >> bit & 1;
+            *count += (value >> bit) & 1;
         }
     }
     for count in &set[8..] {

@@ -82,7 +82,7 @@ mod tests {
     const ONE: u64 = 1 << FRACTION;
 
     fn key(n: u64) -> [u8; 16] {
-        (u128::from(mix(n)) << 64 | u128::from(n)).to_be_bytes()
+        ((u128::from(mix(n)) << 64) | u128::from(n)).to_be_bytes()
     }
 
     fn members() -> [Candidate; 4] {
