@@ -479,6 +479,7 @@ int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, bool ipv6)
 {
 	struct net_device *dev = to->dev;
 	struct sk_buff *skb;
+	int ret;
 
 	skb = alloc_skb(LL_RESERVED_SPACE(dev) + len, GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
@@ -502,7 +503,8 @@ int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, bool ipv6)
 			return -EINVAL;
 		}
 	}
-	return net_xmit_eval(dev_queue_xmit(skb));
+	ret = dev_queue_xmit(skb);
+	return net_xmit_eval(ret);	/* a macro that names its argument twice */
 }
 
 void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,

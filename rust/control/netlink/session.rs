@@ -130,9 +130,20 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
     })
 }
 
-/// The member that an attribute names.
-fn member(attr: &Attr<'_>) -> Result<u16> {
+/// The number in an attribute; the policy has checked its range.
+fn number(attr: &Attr<'_>) -> Result<u16> {
     u16::try_from(attr.u32()?).map_err(|_| EINVAL)
+}
+
+/// The home in a request, a member that is configured here.
+fn home(request: &Request<'_>, net: &Net) -> Result<u16> {
+    let attr = request.need(HOME, c"home: is missing")?;
+    let home = number(&attr)?;
+    let guard = rcu::read_lock();
+    match net.config(&guard).and_then(|config| config.member(home)) {
+        Some(_) => Ok(home),
+        None => Err(request.refuse_as(ENOENT, Some(&attr), c"home: no such member")),
+    }
 }
 
 /// Stores a whole association, unless a newer one is known.
@@ -140,7 +151,7 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let net = &host.net;
     let named = named(request, net)?;
-    let home = request.need(HOME, c"home: is missing")?;
+    let home = home(request, net)?;
     let origin = request.need(ORIGIN, c"origin: is missing")?;
     let version = request.need(VERSION, c"version: is missing")?;
     let state = request.need(STATE, c"state: is missing")?;
@@ -161,8 +172,8 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     };
     let new = Association {
         key: named.key,
-        home: member(&home)?,
-        origin: member(&origin)?,
+        home,
+        origin: number(&origin)?,
         version: version.u32()?,
         created,
         last_used: now.saturating_sub(idle),
@@ -222,14 +233,7 @@ fn change(
 pub(in crate::control) fn rehome(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let named = named(request, &host.net)?;
-    let attr = request.need(HOME, c"home: is missing")?;
-    let home = member(&attr)?;
-    {
-        let guard = rcu::read_lock();
-        if host.net.config(&guard).and_then(|config| config.member(home)).is_none() {
-            return Err(request.refuse_as(ENOENT, Some(&attr), c"home: no such member"));
-        }
-    }
+    let home = home(request, &host.net)?;
     change(request, &host, &named, Reason::SessionMoved, |a| a.home = home)
 }
 
@@ -250,7 +254,7 @@ pub(in crate::control) struct List {
 
 impl Dump for List {
     fn start(request: &Request<'_>) -> Result<KBox<Self>> {
-        let home = request.attr(HOME).map(|attr| member(&attr)).transpose()?;
+        let home = request.attr(HOME).map(|attr| number(&attr)).transpose()?;
         let listing = Listing::new(host(request)?, |host: &Host| host.net.sessions.walk())?;
         Ok(KBox::new(Self { listing, home, left: None }, GFP_KERNEL)?)
     }
