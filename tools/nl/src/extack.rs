@@ -47,7 +47,7 @@ fn locate(
     let mut offset = 0;
     for nla in NlasIterator::new(attributes) {
         let nla: NlaBuffer<&[u8]> = nla.ok()?;
-        let end = offset + (usize::from(nla.length()) + 3) / 4 * 4;
+        let end = offset + usize::from(nla.length()).next_multiple_of(4);
         let here = name(names, nla.kind())?;
         if offset == target {
             return Some(here.to_string());
