@@ -22,6 +22,9 @@ use crate::kapi::{
     pernet::{self, NetNs},
 };
 
+/// Most devices of one namespace.
+const DEVICES_MAX: usize = 16;
+
 /// One attached device.
 pub(crate) struct Attached {
     /// Its number.
@@ -52,7 +55,7 @@ impl Inet {
 /// What is attached. The namespace's hooks are put in before the first device's and taken out
 /// after the last's, so that no decided connection misses them.
 pub(crate) struct Devices {
-    attached: KVec<Attached>,
+    attached: [Option<Attached>; DEVICES_MAX],
     inet: Option<[Inet; 2]>,
 }
 
@@ -60,28 +63,34 @@ impl Devices {
     /// Nothing attached.
     pub(super) const fn new() -> Self {
         Self {
-            attached: KVec::new(),
+            attached: [const { None }; DEVICES_MAX],
             inet: None,
         }
     }
 
     /// The attached devices.
-    pub(crate) fn list(&self) -> &[Attached] {
-        &self.attached
+    pub(crate) fn list(&self) -> impl Iterator<Item = &Attached> {
+        self.attached.iter().flatten()
+    }
+
+    /// The number of the first one; 0 when there is none.
+    fn first(&self) -> u32 {
+        self.list().next().map_or(0, |a| a.ifindex)
     }
 
     /// Takes every hook out.
     pub(super) fn clear(&mut self) {
-        self.attached.clear();
+        self.attached = [const { None }; DEVICES_MAX];
         self.inet = None;
     }
 
     fn remove(&mut self, ifindex: u32) -> bool {
-        let Some(i) = self.attached.iter().position(|a| a.ifindex == ifindex) else {
+        let is = |slot: &&mut Option<Attached>| slot.as_ref().is_some_and(|a| a.ifindex == ifindex);
+        let Some(slot) = self.attached.iter_mut().find(is) else {
             return false;
         };
-        drop(self.attached.remove(i));
-        if self.attached.is_empty() {
+        *slot = None;
+        if self.first() == 0 {
             self.inet = None;
         }
         true
@@ -103,10 +112,9 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
         return Err(ENODEV);
     }
     let devices = &mut parts.devices;
-    if devices.attached.iter().any(|a| a.ifindex == ifindex) {
+    if devices.list().any(|a| a.ifindex == ifindex) {
         return Ok(Ok(()));
     }
-    devices.attached.reserve(1, GFP_KERNEL)?;
     if devices.inet.is_none() {
         devices.inet = Some([Inet::new(host, false)?, Inet::new(host, true)?]);
     }
@@ -115,19 +123,21 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
         name,
         _ingress: ingress,
     });
-    match new {
-        Ok(new) => devices.attached.push(new, GFP_KERNEL)?,
-        Err(e) => {
-            if devices.attached.is_empty() {
-                devices.inet = None;
-            }
-            return Err(e);
+    let free = devices.attached.iter_mut().find(|slot| slot.is_none());
+    let done = match (new, free) {
+        (Ok(new), Some(slot)) => {
+            *slot = Some(new);
+            Ok(Ok(()))
         }
+        (Ok(_), None) => Err(ENOSPC),
+        (Err(e), _) => Err(e),
+    };
+    let first = devices.first();
+    if first == 0 {
+        devices.inet = None;
     }
-    if let Some(first) = devices.attached.first() {
-        host.set_device(first.ifindex);
-    }
-    Ok(Ok(()))
+    host.set_device(first);
+    done
 }
 
 /// Stops looking at a device's packets; whether it was attached.
@@ -139,8 +149,8 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
 pub(crate) fn detach(host: ArcBorrow<'_, Host>, ifindex: u32, force: bool) -> Result<bool> {
     let last = {
         let parts = host.control.lock();
-        let list = parts.devices.list();
-        list.len() == 1 && list.iter().any(|a| a.ifindex == ifindex)
+        let mut list = parts.devices.list();
+        list.next().is_some_and(|a| a.ifindex == ifindex) && list.next().is_none()
     };
     if last && host.net.shifts.count() > 0 {
         if !force {
@@ -150,7 +160,7 @@ pub(crate) fn detach(host: ArcBorrow<'_, Host>, ifindex: u32, force: bool) -> Re
     }
     let mut parts = host.control.lock();
     let removed = parts.devices.remove(ifindex);
-    let first = parts.devices.list().first().map_or(0, |a| a.ifindex);
+    let first = parts.devices.first();
     host.set_device(first);
     drop(parts);
     if first == 0 {
@@ -169,7 +179,7 @@ impl DeviceGone for Gone {
         };
         let mut parts = host.control.lock();
         if parts.devices.remove(ifindex) {
-            let first = parts.devices.list().first().map_or(0, |a| a.ifindex);
+            let first = parts.devices.first();
             host.set_device(first);
         }
     }

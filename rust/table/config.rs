@@ -86,10 +86,15 @@ impl Config {
 
     /// The next configuration, to be changed and then published. Process context.
     pub(crate) fn next(&self) -> Result<KBox<Self>> {
-        let mut members = KVec::with_capacity(self.members.len().saturating_add(1), GFP_KERNEL)?;
-        members.extend_from_slice(&self.members, GFP_KERNEL)?;
-        let mut services = KVec::with_capacity(self.services.len().saturating_add(1), GFP_KERNEL)?;
-        services.extend_from_slice(&self.services, GFP_KERNEL)?;
+        // Of the largest size from the start: growing counts with a check for overflow.
+        let mut members = KVec::with_capacity(limits::MEMBERS_MAX, GFP_KERNEL)?;
+        for m in &self.members {
+            members.push_within_capacity(m.clone()).map_err(|_| ENOSPC)?;
+        }
+        let mut services = KVec::with_capacity(limits::SERVICES_MAX, GFP_KERNEL)?;
+        for s in &self.services {
+            services.push_within_capacity(s.clone()).map_err(|_| ENOSPC)?;
+        }
         Ok(KBox::new(
             Self {
                 generation: self.generation.wrapping_add(1),

@@ -113,6 +113,14 @@ impl Key {
     }
 }
 
+/// Adds a key where there is room for it.
+fn put(keys: &mut KVec<Arc<Key>>, key: Option<Arc<Key>>) -> Result {
+    match key {
+        Some(k) => keys.push_within_capacity(k).map_err(|_| ENOSPC),
+        None => Ok(()),
+    }
+}
+
 /// The keys in use, published whole.
 pub(crate) struct KeyRing {
     /// Newest first; the first one makes, all verify. Never empty.
@@ -125,26 +133,22 @@ impl KeyRing {
     /// A ring in which `key` replaces the one of its number, or is added. With `send` it becomes
     /// the one that makes. The oldest beyond three goes. Process context.
     pub(crate) fn with(old: Option<&Self>, key: Key, send: bool) -> Result<KBox<Self>> {
-        let mut keys = KVec::with_capacity(SESSION_KEYS.saturating_add(1), GFP_KERNEL)?;
+        let mut keys = KVec::with_capacity(SESSION_KEYS + 1, GFP_KERNEL)?;
         let id = key.id;
         let key = Arc::new(key, GFP_KERNEL)?;
         let rest = old.map_or(&[] as &[Arc<Key>], |o| &o.keys);
         // A key that only receives stands behind the one that sends.
         let mut pending = Some(key);
         if send || rest.is_empty() {
-            keys.extend_from_slice(&[pending.take().ok_or(EINVAL)?], GFP_KERNEL)?;
+            put(&mut keys, pending.take())?;
         }
         for k in rest.iter().filter(|k| k.id != id) {
             if keys.len() < SESSION_KEYS {
-                keys.push(k.clone(), GFP_KERNEL)?;
+                put(&mut keys, Some(k.clone()))?;
             }
-            if let Some(k) = pending.take() {
-                keys.push(k, GFP_KERNEL)?;
-            }
+            put(&mut keys, pending.take())?;
         }
-        if let Some(k) = pending {
-            keys.push(k, GFP_KERNEL)?;
-        }
+        put(&mut keys, pending)?;
         Ok(KBox::new(Self { keys }, GFP_KERNEL)?)
     }
 

@@ -125,7 +125,7 @@ impl Dump for List {
 
     fn fill(&mut self, out: &mut Records<'_>) -> Result<bool> {
         let parts = self.host.control.lock();
-        while let Some(device) = parts.devices.list().get(self.shown) {
+        while let Some(device) = parts.devices.list().nth(self.shown) {
             let wrote = out.record(|w| {
                 w.u32(IFINDEX, device.ifindex)?;
                 w.text(IFNAME, text(&device.name))
