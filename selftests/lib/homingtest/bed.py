@@ -91,6 +91,13 @@ def scale():
     return int(given) if given else None
 
 
+def thaw(ns, members):
+    """Lets a member believe what it hears again: of all, and without what `debug state` said."""
+    for member in members:
+        cli.homing("debug", "state", member, "clear", ns=ns)
+    cli.homing("debug", "thaw", ns=ns)
+
+
 def restore(here):
     """Brings a farm that is up back to how `up` leaves it."""
     for name, member in here["members"].items():
@@ -99,7 +106,7 @@ def restore(here):
         elif member["cut"]:
             farm.connect(name, True)
     for name in here["members"]:
-        cli.homing("debug", "thaw", ns=name)
+        thaw(name, here["members"])
         cli.homing("debug", "push", "on" if here["options"]["push"] else "off", ns=name)
     farm.entry("spread")
     config.wait_up(list(here["members"]))

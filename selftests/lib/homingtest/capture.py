@@ -32,18 +32,17 @@ class Capture:
         raise RuntimeError(f"tcpdump did not start on {self._ns} {self._device}")
 
     def __exit__(self, *_exception):
-        # Packets on the way to tcpdump are not lost: it is stopped when the file has come to rest.
+        # What is on its way to tcpdump is not lost: it ends when the file has come to rest. A wire
+        # of the farm network never rests, so a second and a half is the most it gets.
         sizes = []
 
         def at_rest():
             sizes.append(os.path.getsize(self.file))
-            return len(sizes) > 3 and len(set(sizes[-4:])) == 1
+            return len(sizes) > 15 or len(sizes) > 3 and len(set(sizes[-4:])) == 1
 
-        try:
-            wait.until("the capture is at rest", at_rest, seconds=10, pause=0.1)
-        finally:
-            self._process.terminate()
-            self._process.communicate(timeout=20)
+        wait.until("the capture is at rest", at_rest, seconds=60, pause=0.1)
+        self._process.terminate()
+        self._process.communicate(timeout=20)
 
     def timed_frames(self):
         """(seconds, bytes of the frame with its link header): pcap has a header of 24, records of 16 bytes."""

@@ -104,7 +104,7 @@ def request_selects_from_the_table(stage):
         for connection in opened:
             connection.close()
     finally:
-        cli.homing("debug", "thaw", ns=entry)
+        bed.thaw(entry, stage.members)
     config_settles(stage)
 
 
@@ -182,7 +182,7 @@ def table_and_sid_decide(stage):
             tap.equal(stage.ask(client, through).member, second, "home under load")
     finally:
         for member in stage.members:
-            cli.homing("debug", "thaw", ns=member)
+            bed.thaw(member, stage.members)
     config_settles(stage)
     cli.homing("session", "move", client.sid, third, ns=first)
     stage.bed.everywhere(client.sid, third)
