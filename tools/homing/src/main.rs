@@ -154,6 +154,14 @@ mod tests {
             "homing key generate",
             "homing session move abcdef m2",
             "homing session end abcdef -j",
+            "homing session end -j abcdef",
+            "homing session end -bNdR8azrlQsOVXnk49VQ7Y8uDwwF945",
+            "homing session end -jNdR8azrlQsOVXnk49VQ7Y8uDwwF945 -j",
+            "homing session move -hNdR8azrlQsOVXnk49VQ7Y8uDwwF945 m1",
+            "homing session show --dR8azrlQsOVXnk49VQ7Y8uDwwF9-5",
+            "homing session show --json-zrlQsOVXnk49VQ7Y8uDwwF9-",
+            "homing session set -hNdR8azrlQsOVXnk49VQ7Y8uDwwF945 --home m1 --version 3",
+            "homing session show -bNdR8",
             "homing show stats -j",
             "homing monitor --group session",
             "homing debug state m2 cpu=50 sessions=3 state=down",
@@ -163,6 +171,24 @@ mod tests {
             "homing completion bash",
         ] {
             assert_eq!(usage(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_that_looks_like_an_option_is_one_all_the_same() {
+        for sid in [
+            "-bNdR8azrlQsOVXnk49VQ7Y8uDwwF945",
+            "-jNdR8azrlQsOVXnk49VQ7Y8uDwwF945",
+            "-hNdR8azrlQsOVXnk49VQ7Y8uDwwF945",
+            "--dR8azrlQsOVXnk49VQ7Y8uDwwF945a",
+        ] {
+            let arguments = Arguments::try_parse_from(["homing", "session", "end", sid]).unwrap();
+            let Some(Command::Session(session::Command::End { sid: parsed })) = arguments.command
+            else {
+                panic!("{sid} is no session");
+            };
+            assert_eq!(parsed, address::Sid::Text(sid.to_string()));
+            assert!(!arguments.json, "{sid}");
         }
     }
 

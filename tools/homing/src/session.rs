@@ -29,13 +29,13 @@ pub enum Command {
     /// Show one session
     Show {
         /// The session
-        #[arg(value_parser = Sid::from_str)]
+        #[arg(value_parser = Sid::from_str, allow_hyphen_values = true)]
         sid: Sid,
     },
     /// Give a session another home
     Move {
         /// The session
-        #[arg(value_parser = Sid::from_str)]
+        #[arg(value_parser = Sid::from_str, allow_hyphen_values = true)]
         sid: Sid,
         /// The new home
         member: String,
@@ -43,7 +43,7 @@ pub enum Command {
     /// End a session; its id routes nowhere any more
     End {
         /// The session
-        #[arg(value_parser = Sid::from_str)]
+        #[arg(value_parser = Sid::from_str, allow_hyphen_values = true)]
         sid: Sid,
     },
     /// Store a whole association, as `monitor` printed it; an older version loses
@@ -54,7 +54,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Set {
     /// Session id, or its key in hexadecimal
-    #[arg(value_parser = Sid::from_str)]
+    #[arg(value_parser = Sid::from_str, allow_hyphen_values = true)]
     sid: Sid,
     /// Member that keeps the session
     #[arg(long)]
