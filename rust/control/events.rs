@@ -93,15 +93,29 @@ pub(super) fn put_member(
         w.uint(member::LAST_SEEN, clock.now_ms.saturating_sub(heard))?;
     }
     let skew = m.live.skew_ms.load(Relaxed);
-    w.s32(member::CLOCK_SKEW, skew.clamp(i32::MIN.into(), i32::MAX.into()) as i32)?;
-    let boot = if m.local { net.boot } else { m.live.nonce.load(Relaxed) };
+    w.s32(
+        member::CLOCK_SKEW,
+        skew.clamp(i32::MIN.into(), i32::MAX.into()) as i32,
+    )?;
+    let boot = if m.local {
+        net.boot
+    } else {
+        m.live.nonce.load(Relaxed)
+    };
     w.uint(member::BOOT, boot)?;
     let sent = if m.local { net.batch.load(Relaxed) } else { 0 };
     w.uint(member::BATCHES_SENT, sent)?;
     w.uint(member::BATCHES_SEEN, m.live.batch_seen.load(Relaxed))?;
     w.u32(member::LISTENERS, m.listeners())?;
     let generation = m.live.generation.load(Relaxed);
-    w.u32(member::GENERATION, if m.local { config.generation } else { generation })
+    w.u32(
+        member::GENERATION,
+        if m.local {
+            config.generation
+        } else {
+            generation
+        },
+    )
 }
 
 /// The session id of an association, as the client has it. The table keeps its first 16 bytes;

@@ -69,15 +69,26 @@ impl Candidates {
             list: [NONE; MEMBERS_MAX],
             len: 0,
         };
+        let mut any = false;
         for (slot, member) in this.list.iter_mut().zip(&config.members) {
             let seen = member.seen(guard, config, &clock);
+            let eligible = seen.state == State::Up && member.has_listener(guard, service.hash);
+            any |= eligible && seen.weight > 0;
             *slot = Candidate {
                 id: member.id(),
                 weight: seen.weight,
                 load: seen.load,
-                eligible: seen.state == State::Up && member.has_listener(guard, service.hash),
+                eligible,
             };
             this.len = this.len.saturating_add(1);
+        }
+        if !any {
+            // Nobody is as it should be: whoever may still serve is better than nobody.
+            for (slot, member) in this.list.iter_mut().zip(&config.members) {
+                let may = member.seen(guard, config, &clock).state != State::Down;
+                slot.eligible = may && member.has_listener(guard, service.hash);
+                slot.weight = slot.weight.max(1);
+            }
         }
         this
     }
@@ -96,8 +107,7 @@ impl Candidates {
 pub(super) fn servable(host: &Host, guard: &Guard, config: &Config, service: &Service) -> bool {
     let clock = host.net.clock(config);
     let could = |m: &crate::table::member::Member| {
-        m.has_listener(guard, service.hash)
-            && matches!(m.seen(guard, config, &clock).state, State::Up | State::Draining)
+        m.has_listener(guard, service.hash) && m.seen(guard, config, &clock).state != State::Down
     };
     config.me().is_some_and(could) || config.others().any(could)
 }

@@ -212,7 +212,12 @@ impl<'a> Request<'a> {
     }
 
     /// Refuses with an error of its own, and perhaps because of an attribute.
-    pub(crate) fn refuse_as(&self, error: Error, attr: Option<&Attr<'_>>, why: &'static CStr) -> Error {
+    pub(crate) fn refuse_as(
+        &self,
+        error: Error,
+        attr: Option<&Attr<'_>>,
+        why: &'static CStr,
+    ) -> Error {
         self.explain(|ack| {
             ack._msg = why.as_char_ptr();
             if let Some(attr) = attr {
@@ -365,7 +370,11 @@ impl Writer<'_> {
         // SAFETY: By the invariant; the family is registered while operations run.
         let header =
             unsafe { bindings::genlmsg_put(self.skb.as_ptr(), portid, seq, family(), flags, cmd) };
-        let filled = if header.is_null() { Err(EMSGSIZE) } else { fill(self) };
+        let filled = if header.is_null() {
+            Err(EMSGSIZE)
+        } else {
+            fill(self)
+        };
         if let Err(e) = filled {
             // SAFETY: By the invariant; back to what it was.
             unsafe { bindings::skb_trim(self.skb.as_ptr(), start as c_uint) };
@@ -430,7 +439,12 @@ pub(crate) fn reply(
     let message = Message::new(capacity, bindings::GFP_KERNEL, to, fill)?;
     // SAFETY: By the invariant of `Request`; the message is given away.
     let sent = unsafe {
-        bindings::netlink_unicast((*(*info)._net.net).genl_sock, message.into_raw(), to.0, DONTWAIT)
+        bindings::netlink_unicast(
+            (*(*info)._net.net).genl_sock,
+            message.into_raw(),
+            to.0,
+            DONTWAIT,
+        )
     };
     to_result(sent.min(0))
 }
@@ -468,7 +482,13 @@ pub(crate) fn multicast(
         let group = (*family()).mcgrp_offset.wrapping_add(group);
         let control = (&raw mut (*skb).cb).cast::<bindings::netlink_skb_parms>();
         (*control).dst_group = group;
-        bindings::netlink_broadcast((*ns.as_ptr()).genl_sock, skb, 0, group, bindings::GFP_ATOMIC);
+        bindings::netlink_broadcast(
+            (*ns.as_ptr()).genl_sock,
+            skb,
+            0,
+            group,
+            bindings::GFP_ATOMIC,
+        );
     }
 }
 

@@ -272,8 +272,8 @@ impl Member {
         self.settings.id
     }
 
-    /// What the rules of [`member`] need: `born_ms` is when we began to listen.
-    fn heard(&self, born_ms: u64) -> member::Seen {
+    /// What the rules of [`member`] need.
+    fn heard(&self, clock: &Clock) -> member::Seen {
         let said = match self.live.admin.load(Relaxed) {
             n if n == AdminState::Down as u32 => AdminState::Down,
             n if n == AdminState::Draining as u32 => AdminState::Draining,
@@ -284,7 +284,12 @@ impl Member {
             ours => ours,
         };
         member::Seen {
-            last_heard_ms: self.live.heard_ms.load(Relaxed).max(born_ms),
+            // A member hears itself, however late its own timer runs.
+            last_heard_ms: if self.local {
+                clock.now_ms
+            } else {
+                self.live.heard_ms.load(Relaxed).max(clock.born_ms)
+            },
             admin,
             joined: true,
         }
@@ -299,7 +304,7 @@ impl Member {
     /// Whether we hear it now.
     pub(crate) fn is_heard(&self, clock: &Clock) -> bool {
         self.live.heard_ms.load(Relaxed) != 0
-            && member::heard(&self.heard(clock.born_ms), clock.now_ms, &clock.times)
+            && member::heard(&self.heard(clock), clock.now_ms, &clock.times)
     }
 
     /// The member as it is believed to be.
@@ -314,7 +319,7 @@ impl Member {
             for voter in config.others().filter(|v| v.id() != self.id() && v.is_heard(clock)) {
                 votes.add(voter.hears(self.id()));
             }
-            member::liveness(&self.heard(clock.born_ms), clock.now_ms, &clock.times, &votes).into()
+            member::liveness(&self.heard(clock), clock.now_ms, &clock.times, &votes).into()
         };
         let report = Report {
             sessions: belief.sessions.unwrap_or(live.sessions.load(Relaxed)),

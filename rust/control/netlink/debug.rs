@@ -43,7 +43,10 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let freeze = request.attr(FREEZE).map(|attr| attr.u8()).transpose()?;
     let push = request.attr(PUSH).map(|attr| attr.u8()).transpose()?;
-    let offset = request.attr(CLOCK_OFFSET).map(|attr| attr.s32()).transpose()?;
+    let offset = request
+        .attr(CLOCK_OFFSET)
+        .map(|attr| attr.s32())
+        .transpose()?;
     let scale = request.attr(SCALE).map(|attr| attr.u16()).transpose()?;
     let nest = request.attr(MEMBER);
     let member = nest.map(|nest| live(request, &host, &nest)).transpose()?;

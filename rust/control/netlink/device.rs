@@ -69,7 +69,9 @@ fn no_device(request: &Request<'_>, attr: &Attr<'_>) -> Error {
 fn tell(host: &Host) {
     let generation = {
         let guard = kernel::sync::rcu::read_lock();
-        host.net.config(&guard).map_or(0, |config| config.generation)
+        host.net
+            .config(&guard)
+            .map_or(0, |config| config.generation)
     };
     events::configuration(&host.net, generation, ConfigWhat::Device);
 }

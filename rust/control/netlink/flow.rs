@@ -63,7 +63,11 @@ fn put(w: &mut Writer<'_>, me: u16, now: u32, tuple: &Tuple, flow: &Flow) -> Res
     w.u32(ENTRY, terms.entry.into())?;
     w.u32(ROLE, role as u32)?;
     w.u32(STATE, state as u32)?;
-    w.u32(SHIFT, flow.shift().map_or(0, |shift| u32::from(shift.insert().len)))?;
+    w.u32(
+        SHIFT,
+        flow.shift()
+            .map_or(0, |shift| u32::from(shift.insert().len)),
+    )?;
     if let Some(key) = terms.session {
         w.bytes(KEY, &key)?;
     }
@@ -73,14 +77,24 @@ fn put(w: &mut Writer<'_>, me: u16, now: u32, tuple: &Tuple, flow: &Flow) -> Res
 impl Dump for List {
     fn start(request: &Request<'_>) -> Result<KBox<Self>> {
         let listing = Listing::new(host(request)?, |host| host.net.flows.walk())?;
-        Ok(KBox::new(Self { listing, left: None }, GFP_KERNEL)?)
+        Ok(KBox::new(
+            Self {
+                listing,
+                left: None,
+            },
+            GFP_KERNEL,
+        )?)
     }
 
     fn fill(&mut self, out: &mut Records<'_>) -> Result<bool> {
         let now = self.listing.owner().net.uptime();
         let me = {
             let guard = kernel::sync::rcu::read_lock();
-            self.listing.owner().net.config(&guard).map_or(0, |config| config.local)
+            self.listing
+                .owner()
+                .net
+                .config(&guard)
+                .map_or(0, |config| config.local)
         };
         if let Some(tuple) = self.left.take() {
             let guard = kernel::sync::rcu::read_lock();

@@ -32,7 +32,9 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         return Err(request.refuse(&attr, c"secret: is all zero"));
     }
     let id = request.attr(ID).map_or(Ok(0), |attr| attr.u8())?;
-    let role = request.attr(ROLE).map_or(Ok(KeyRole::Send as u32), |attr| attr.u32())?;
+    let role = request
+        .attr(ROLE)
+        .map_or(Ok(KeyRole::Send as u32), |attr| attr.u32())?;
     let send = KeyRole::from_u32(role) == Some(KeyRole::Send);
     let host = host(request)?;
     let key = Key::new(id, &secret)?;

@@ -74,7 +74,10 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let host = host(request)?;
     configure(&host, ConfigWhat::Member, |config| {
         let at = config.members.iter().position(|m| m.id() >= id);
-        let known = at.and_then(|at| config.members.get(at)).filter(|m| m.id() == id).cloned();
+        let known = at
+            .and_then(|at| config.members.get(at))
+            .filter(|m| m.id() == id)
+            .cloned();
         let settings = settings(request, id, known.as_deref())?;
         let others = || config.members.iter().filter(|m| m.id() != id);
         if let Some(attr) = request.attr(NAME) {
@@ -87,14 +90,20 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
                 return Err(request.refuse(&attr, c"addr: another member has it"));
             }
         }
-        let local = settings.local.unwrap_or_else(|| host.net.ns.is_local(&settings.addr));
+        let local = settings
+            .local
+            .unwrap_or_else(|| host.net.ns.is_local(&settings.addr));
         if local && others().any(|m| m.local) {
             let attr = request.attr(LOCAL).or(request.attr(ADDR));
             let why = c"local: this host is another member already";
             return Err(request.refuse_as(EINVAL, attr.as_ref(), why));
         }
         if known.is_none() && config.members.len() >= MEMBERS_MAX {
-            return Err(request.refuse_as(ENOSPC, None, c"id: the farm has as many members as it can"));
+            return Err(request.refuse_as(
+                ENOSPC,
+                None,
+                c"id: the farm has as many members as it can",
+            ));
         }
         let new = Member::new(settings, local, known.as_ref().map(|m| m.live.clone()))?;
         match (known, at) {

@@ -85,11 +85,18 @@ fn name(request: &Request<'_>) -> Result<(Addr, u16)> {
 pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let (vip, port) = name(request)?;
     configure(&host(request)?, ConfigWhat::Service, |config| {
-        let at = config.services.iter().position(|s| s.vip == vip && s.port == port);
+        let at = config
+            .services
+            .iter()
+            .position(|s| s.vip == vip && s.port == port);
         let known = at.and_then(|at| config.services.get(at)).cloned();
         let settings = settings(request, known.as_ref().map(|s| s.settings))?;
         if known.is_none() && config.services.len() >= SERVICES_MAX {
-            return Err(request.refuse_as(ENOSPC, None, c"vip: there are as many services as there can be"));
+            return Err(request.refuse_as(
+                ENOSPC,
+                None,
+                c"vip: there are as many services as there can be",
+            ));
         }
         let new = Service::new(vip, port, settings, known.map(|s| s.live.clone()))?;
         match at.and_then(|at| config.services.get_mut(at)) {
@@ -133,14 +140,22 @@ fn settings(request: &Request<'_>, known: Option<Settings>) -> Result<Settings> 
         s.absolute_s = attr.u32()?;
     }
     if s.idle_s > s.absolute_s {
-        let attr = request.attr(IDLE_TIMEOUT).or(request.attr(ABSOLUTE_TIMEOUT));
+        let attr = request
+            .attr(IDLE_TIMEOUT)
+            .or(request.attr(ABSOLUTE_TIMEOUT));
         let why = c"idle-timeout: is longer than absolute-timeout";
         return Err(request.refuse_as(EINVAL, attr.as_ref(), why));
     }
     if let Some(attr) = request.attr(DOMAIN) {
         let domain = attr.text();
-        if !domain.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')) {
-            return Err(request.refuse(&attr, c"domain: has other than letters, digits, dots and hyphens"));
+        if !domain
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        {
+            return Err(request.refuse(
+                &attr,
+                c"domain: has other than letters, digits, dots and hyphens",
+            ));
         }
         s.domain = Text::new(domain).ok_or(EINVAL)?;
     }
@@ -167,7 +182,11 @@ fn is_token(byte: u8) -> bool {
 pub(in crate::control) fn del(request: &Request<'_>) -> Result {
     let (vip, port) = name(request)?;
     configure(&host(request)?, ConfigWhat::Service, |config| {
-        let Some(at) = config.services.iter().position(|s| s.vip == vip && s.port == port) else {
+        let Some(at) = config
+            .services
+            .iter()
+            .position(|s| s.vip == vip && s.port == port)
+        else {
             let attr = request.attr(VIP);
             return Err(request.refuse_as(ENOENT, attr.as_ref(), c"vip: no such service"));
         };

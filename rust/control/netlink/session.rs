@@ -7,11 +7,9 @@
 
 use kernel::{
     prelude::*,
-    sync::{
-        rcu::{
-            self,
-            Guard, //
-        },
+    sync::rcu::{
+        self,
+        Guard, //
     },
 };
 
@@ -72,7 +70,11 @@ struct Named<'a> {
 fn named<'a>(request: &Request<'a>, net: &Net) -> Result<Named<'a>> {
     let Some(attr) = request.attr(SID) else {
         let attr = request.need(KEY, c"key: is missing, and so is sid")?;
-        return Ok(Named { key: attr.array()?, claims: None, attr });
+        return Ok(Named {
+            key: attr.array()?,
+            claims: None,
+            attr,
+        });
     };
     let refuse = |why| Err(request.refuse(&attr, why));
     let Some(sid) = attr.text().try_into().ok().and_then(sid::decode) else {
@@ -83,10 +85,17 @@ fn named<'a>(request: &Request<'a>, net: &Net) -> Result<Named<'a>> {
         return refuse(c"sid: was not made with a key of this farm");
     };
     let key = sid.key();
-    if request.attr(KEY).is_some_and(|other| other.array() != Ok(key)) {
+    if request
+        .attr(KEY)
+        .is_some_and(|other| other.array() != Ok(key))
+    {
         return refuse(c"sid: is not that of key");
     }
-    Ok(Named { key, claims: Some(claims), attr })
+    Ok(Named {
+        key,
+        claims: Some(claims),
+        attr,
+    })
 }
 
 impl Named<'_> {
@@ -122,7 +131,9 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
     let named = named(request, net)?;
     let association = {
         let guard = rcu::read_lock();
-        net.sessions.get(&guard, &named.key).map(|known| known.association(&named.key))
+        net.sessions
+            .get(&guard, &named.key)
+            .map(|known| known.association(&named.key))
     };
     let association = association.ok_or_else(|| unknown(request, &named.attr))?;
     genl::reply(request, events::CAPACITY, |w| {
@@ -185,10 +196,15 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         Applied::New | Applied::Changed => Ok(()),
         Applied::Full => Err(request.refuse_as(ENOSPC, None, c"key: the session table is full")),
         Applied::Stale => {
-            let known = net.sessions.get(&guard, &new.key).map(|known| known.association(&new.key));
+            let known = net
+                .sessions
+                .get(&guard, &new.key)
+                .map(|known| known.association(&new.key));
             match known {
                 Some(known) if known.version == new.version && known.origin == new.origin => Ok(()),
-                _ => Err(request.refuse_as(ESTALE, Some(&version), c"version: a newer one is known")),
+                _ => {
+                    Err(request.refuse_as(ESTALE, Some(&version), c"version: a newer one is known"))
+                }
             }
         }
     }
@@ -234,14 +250,18 @@ pub(in crate::control) fn rehome(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let named = named(request, &host.net)?;
     let home = home(request, &host.net)?;
-    change(request, &host, &named, Reason::SessionMoved, |a| a.home = home)
+    change(request, &host, &named, Reason::SessionMoved, |a| {
+        a.home = home
+    })
 }
 
 /// Ends a session; the tombstone keeps its id from routing.
 pub(in crate::control) fn end(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let named = named(request, &host.net)?;
-    change(request, &host, &named, Reason::SessionEnded, |a| a.flags |= Association::ENDED)
+    change(request, &host, &named, Reason::SessionEnded, |a| {
+        a.flags |= Association::ENDED
+    })
 }
 
 /// Shows all sessions, or those of one home.
@@ -256,7 +276,14 @@ impl Dump for List {
     fn start(request: &Request<'_>) -> Result<KBox<Self>> {
         let home = request.attr(HOME).map(|attr| number(&attr)).transpose()?;
         let listing = Listing::new(host(request)?, |host: &Host| host.net.sessions.walk())?;
-        Ok(KBox::new(Self { listing, home, left: None }, GFP_KERNEL)?)
+        Ok(KBox::new(
+            Self {
+                listing,
+                home,
+                left: None,
+            },
+            GFP_KERNEL,
+        )?)
     }
 
     fn fill(&mut self, out: &mut Records<'_>) -> Result<bool> {

@@ -81,7 +81,10 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         w.u32(SERVICES, config.services.len() as u32)?;
         w.uint(SESSIONS, net.sessions.len().into())?;
         w.uint(FLOWS, net.flows.len().into())?;
-        w.u32(KEYS, net.keys.read(&guard).map_or(0, |keys| keys.len() as u32))?;
+        w.u32(
+            KEYS,
+            net.keys.read(&guard).map_or(0, |keys| keys.len() as u32),
+        )?;
         w.u8(FROZEN, net.is_frozen().into())?;
         w.u8(PUSH, net.debug.push.load(Relaxed).into())?;
         w.u16(SCALE, config.farm.scale)?;
