@@ -29,6 +29,13 @@ def exists(name):
     return os.path.exists(f"{FOLDER}/{name}")
 
 
+def enter(name):
+    """Puts the calling thread into namespace `name` for good: for a child that gives up its rights then."""
+    target = os.open(f"{FOLDER}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    _setns(target)
+    os.close(target)
+
+
 @contextlib.contextmanager
 def inside(name):
     """Puts the calling thread into namespace `name` for the body; None stays where it is."""
@@ -37,11 +44,7 @@ def inside(name):
         return
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        target = os.open(f"{FOLDER}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _setns(target)
-        finally:
-            os.close(target)
+        enter(name)
         try:
             yield
         finally:
