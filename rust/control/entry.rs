@@ -24,7 +24,10 @@ use crate::kapi::genl;
 macro_rules! doit {
     ($($name:ident => $handler:path,)+) => { $(
         #[no_mangle]
-        unsafe extern "C" fn $name(_skb: *mut bindings::sk_buff, info: *mut bindings::genl_info) -> c_int {
+        unsafe extern "C" fn $name(
+            _skb: *mut bindings::sk_buff,
+            info: *mut bindings::genl_info,
+        ) -> c_int {
             // SAFETY: The kernel calls this as the `doit` of its operation.
             unsafe { genl::run(info, $handler) }
         }
@@ -40,7 +43,10 @@ macro_rules! dump {
         }
 
         #[no_mangle]
-        unsafe extern "C" fn $dump(skb: *mut bindings::sk_buff, cb: *mut bindings::netlink_callback) -> c_int {
+        unsafe extern "C" fn $dump(
+            skb: *mut bindings::sk_buff,
+            cb: *mut bindings::netlink_callback,
+        ) -> c_int {
             // SAFETY: As above, after `start` of the same type.
             unsafe { genl::dump::<$list>(skb, cb) }
         }
