@@ -76,11 +76,21 @@ pub struct Error {
 impl Error {
     /// The bytes ended early.
     pub const fn short(layer: Layer, needed: usize, have: usize) -> Self {
-        Self { layer, fault: Fault::Short, needed, have }
+        Self {
+            layer,
+            fault: Fault::Short,
+            needed,
+            have,
+        }
     }
 
     /// The bytes are there but wrong.
     pub const fn bad(layer: Layer, fault: Fault) -> Self {
-        Self { layer, fault, needed: 0, have: 0 }
+        Self {
+            layer,
+            fault,
+            needed: 0,
+            have: 0,
+        }
     }
 }

@@ -61,7 +61,9 @@ pub fn assemble(start: u32, held: &[(u32, u32)]) -> Plan {
                 take: end.wrapping_sub(plan.len),
             })
         });
-        let (Some(piece), Some(place)) = (found, plan.pieces.get_mut(slot)) else { break };
+        let (Some(piece), Some(place)) = (found, plan.pieces.get_mut(slot)) else {
+            break;
+        };
         *place = piece;
         plan.count = slot.wrapping_add(1);
         plan.len = plan.len.wrapping_add(piece.take);
@@ -78,7 +80,9 @@ fn range(start: u32, (seq, len): (u32, u32)) -> Option<(u32, u32)> {
     let offset = seq::diff(seq, start);
     // Longer than any packet: not a length.
     let len = i32::try_from(len).ok().filter(|len| *len <= 1 << 30)?;
-    let end = u32::try_from(offset.checked_add(len)?).ok()?.min(HOLD_BYTES);
+    let end = u32::try_from(offset.checked_add(len)?)
+        .ok()?
+        .min(HOLD_BYTES);
     let begin = u32::try_from(offset.max(0)).ok()?;
     (begin < end).then_some((begin, end))
 }
@@ -98,13 +102,17 @@ pub enum Admission {
 
 /// Decides on holding `segment` (sequence number, payload length) next to `held`.
 pub fn admit(start: u32, held: &[(u32, u32)], segment: (u32, u32)) -> Admission {
-    let Some((begin, end)) = range(start, segment) else { return Admission::Outside };
+    let Some((begin, end)) = range(start, segment) else {
+        return Admission::Outside;
+    };
     let covers =
         |other: &(u32, u32)| range(start, *other).is_some_and(|(b, e)| b <= begin && end <= e);
     if held.iter().any(covers) {
         return Admission::Duplicate;
     }
-    let bytes = held.iter().fold(segment.1, |sum, (_, len)| sum.saturating_add(*len));
+    let bytes = held
+        .iter()
+        .fold(segment.1, |sum, (_, len)| sum.saturating_add(*len));
     if held.len() >= HOLD_SEGMENTS || bytes > HOLD_BYTES {
         return Admission::Full;
     }
@@ -118,14 +126,26 @@ mod tests {
 
     /// Compares with `(index, skip, take)` at starts that wrap at different points.
     fn is(held: &[(u32, u32)], want: &[(usize, u32, u32)], gap: bool) -> bool {
-        [0u32, 1, 1000, u32::MAX, u32::MAX - 150, 0x7fff_ff80, 0x8000_0000].iter().all(|&start| {
+        [
+            0u32,
+            1,
+            1000,
+            u32::MAX,
+            u32::MAX - 150,
+            0x7fff_ff80,
+            0x8000_0000,
+        ]
+        .iter()
+        .all(|&start| {
             let mut moved = [(0, 0); 16];
             for (to, (seq, len)) in moved.iter_mut().zip(held) {
                 *to = (seq.wrapping_add(start), *len);
             }
             let plan = assemble(start, moved.get(..held.len()).unwrap_or(&[]));
             let len: u32 = want.iter().map(|(_, _, take)| *take).sum();
-            let want = want.iter().map(|&(index, skip, take)| Piece { index, skip, take });
+            let want = want
+                .iter()
+                .map(|&(index, skip, take)| Piece { index, skip, take });
             plan.pieces().iter().copied().eq(want) && plan.len == len && plan.gap == gap
         })
     }
@@ -134,8 +154,16 @@ mod tests {
     fn in_order_and_out_of_order() {
         assert!(is(&[], &[], false));
         assert!(is(&[(0, 100)], &[(0, 0, 100)], false));
-        assert!(is(&[(0, 100), (100, 50)], &[(0, 0, 100), (1, 0, 50)], false));
-        assert!(is(&[(100, 50), (0, 100)], &[(1, 0, 100), (0, 0, 50)], false));
+        assert!(is(
+            &[(0, 100), (100, 50)],
+            &[(0, 0, 100), (1, 0, 50)],
+            false
+        ));
+        assert!(is(
+            &[(100, 50), (0, 100)],
+            &[(1, 0, 100), (0, 0, 50)],
+            false
+        ));
         let backward = [
             (90, 10),
             (80, 10),
@@ -156,17 +184,33 @@ mod tests {
     fn gaps() {
         assert!(is(&[(1, 100)], &[], true));
         assert!(is(&[(0, 100), (101, 50)], &[(0, 0, 100)], true));
-        assert!(is(&[(101, 50), (0, 100), (100, 1)], &[(1, 0, 100), (2, 0, 1), (0, 0, 50)], false));
+        assert!(is(
+            &[(101, 50), (0, 100), (100, 1)],
+            &[(1, 0, 100), (2, 0, 1), (0, 0, 50)],
+            false
+        ));
     }
 
     #[test]
     fn duplicates_and_overlaps() {
         assert!(is(&[(0, 100), (0, 100)], &[(0, 0, 100)], false));
         // First come counts, also if a later one is longer; its rest follows.
-        assert!(is(&[(0, 100), (0, 150)], &[(0, 0, 100), (1, 100, 50)], false));
+        assert!(is(
+            &[(0, 100), (0, 150)],
+            &[(0, 0, 100), (1, 100, 50)],
+            false
+        ));
         assert!(is(&[(0, 150), (0, 100)], &[(0, 0, 150)], false));
-        assert!(is(&[(0, 100), (50, 100)], &[(0, 0, 100), (1, 50, 50)], false));
-        assert!(is(&[(50, 100), (0, 100)], &[(1, 0, 100), (0, 50, 50)], false));
+        assert!(is(
+            &[(0, 100), (50, 100)],
+            &[(0, 0, 100), (1, 50, 50)],
+            false
+        ));
+        assert!(is(
+            &[(50, 100), (0, 100)],
+            &[(1, 0, 100), (0, 50, 50)],
+            false
+        ));
         // A probe byte before the stream, and a segment that begins before it.
         assert!(is(&[(u32::MAX, 1), (0, 10)], &[(1, 0, 10)], false));
         assert!(is(&[(u32::MAX - 4, 10)], &[(0, 5, 5)], false));
@@ -176,14 +220,22 @@ mod tests {
     fn segments_without_bytes_and_lengths_that_are_none() {
         assert!(is(&[(0, 0), (0, 7)], &[(1, 0, 7)], false));
         assert!(is(&[(0, u32::MAX), (0, 7)], &[(1, 0, 7)], false));
-        assert!(is(&[(0x4000_0000, 0x4000_0000), (0, 7)], &[(1, 0, 7)], false));
+        assert!(is(
+            &[(0x4000_0000, 0x4000_0000), (0, 7)],
+            &[(1, 0, 7)],
+            false
+        ));
     }
 
     #[test]
     fn bounds() {
         // Nothing past 16 KiB, and nothing past ten segments.
         assert!(is(&[(0, 20_000)], &[(0, 0, 16_384)], false));
-        assert!(is(&[(0, 16_000), (16_000, 1000)], &[(0, 0, 16_000), (1, 0, 384)], false));
+        assert!(is(
+            &[(0, 16_000), (16_000, 1000)],
+            &[(0, 0, 16_000), (1, 0, 384)],
+            false
+        ));
         assert!(is(&[(16_384, 10)], &[], false));
         let mut many = [(5000, 1); 11];
         if let Some(last) = many.last_mut() {
@@ -204,13 +256,19 @@ mod tests {
         assert_eq!(admit(start, &held, at(250, 10)), Admission::Duplicate);
         assert_eq!(admit(start, &held, at(16_384, 10)), Admission::Outside);
         assert_eq!(admit(start, &held, at(0, 0)), Admission::Outside);
-        assert_eq!(admit(start, &held, (start.wrapping_sub(1), 1)), Admission::Outside);
+        assert_eq!(
+            admit(start, &held, (start.wrapping_sub(1), 1)),
+            Admission::Outside
+        );
         assert_eq!(admit(start, &held, at(300, 16_184)), Admission::Hold);
         assert_eq!(admit(start, &held, at(300, 16_185)), Admission::Full);
         let mut full = [at(0, 10); HOLD_SEGMENTS];
         assert_eq!(admit(start, &full, at(10, 10)), Admission::Full);
         assert_eq!(admit(start, &full, at(0, 10)), Admission::Duplicate);
         full = [at(0, 0); HOLD_SEGMENTS];
-        assert_eq!(admit(start, full.get(1..).unwrap_or(&[]), at(0, 10)), Admission::Hold);
+        assert_eq!(
+            admit(start, full.get(1..).unwrap_or(&[]), at(0, 10)),
+            Admission::Hold
+        );
     }
 }

@@ -120,11 +120,15 @@ pub fn verify<P: Prf>(
     let bits = cookie & !HASH_MASK;
     let now = now_s / EPOCH_S;
     // Most cookies are of this epoch, and clocks that run ahead are the rarest.
-    let (_, epoch_delta) = [(Some(now), 0i8), (now.checked_sub(1), -1), (now.checked_add(1), 1)]
-        .into_iter()
-        .find(|(epoch, _)| {
-            epoch.is_some_and(|e| hash(prf, tuple, client_isn, e, bits) ^ cookie == bits)
-        })?;
+    let (_, epoch_delta) = [
+        (Some(now), 0i8),
+        (now.checked_sub(1), -1),
+        (now.checked_add(1), 1),
+    ]
+    .into_iter()
+    .find(|(epoch, _)| {
+        epoch.is_some_and(|e| hash(prf, tuple, client_isn, e, bits) ^ cookie == bits)
+    })?;
     Some(Established {
         mss: mss_of(tuple, bits >> 5),
         snd_wscale: wscale_of(bits >> 2),
@@ -160,7 +164,9 @@ pub fn make_tsval<P: Prf>(prf: &P, tuple: &Tuple, clock_ms: u32, opts: &SynOptio
     let mut input = [0; 1 + TUPLE_LEN];
     fill(&mut input, &[&[Use::Timestamp as u8], &tuple.to_bytes()]);
     let clock = clock_ms.wrapping_add(prf.prf(&input) as u32);
-    let wscale = opts.wscale.map_or(TS_WSCALE, |w| u32::from(w.min(WSCALE_MAX)));
+    let wscale = opts
+        .wscale
+        .map_or(TS_WSCALE, |w| u32::from(w.min(WSCALE_MAX)));
     let sack = if opts.sack { TS_SACK } else { 0 };
     let ecn = if opts.ecn { TS_ECN } else { 0 };
     clock & !TS_MASK | wscale | sack | ecn
@@ -170,7 +176,11 @@ pub fn make_tsval<P: Prf>(prf: &P, tuple: &Tuple, clock_ms: u32, opts: &SynOptio
 /// ECN. Counts only next to a cookie that verifies.
 pub fn read_tsecr(tsecr: u32) -> (Option<u8>, bool, bool) {
     let wscale = (tsecr & TS_WSCALE) as u8;
-    ((wscale <= WSCALE_MAX).then_some(wscale), tsecr & TS_SACK != 0, tsecr & TS_ECN != 0)
+    (
+        (wscale <= WSCALE_MAX).then_some(wscale),
+        tsecr & TS_SACK != 0,
+        tsecr & TS_ECN != 0,
+    )
 }
 
 /// Whether a data segment is an early one of a valid connection, whose first has not come yet.
@@ -210,7 +220,11 @@ fn refine(base: Established, tsecr: Option<u32>) -> Established {
     if sack != base.sack || wscale_code(snd_wscale) != wscale_code(base.snd_wscale) {
         return base;
     }
-    Established { snd_wscale, ecn, ..base }
+    Established {
+        snd_wscale,
+        ecn,
+        ..base
+    }
 }
 
 const HASH_MASK: u32 = u32::MAX << (u32::BITS - COOKIE_HASH_BITS);
@@ -249,20 +263,31 @@ fn mss_table(tuple: &Tuple) -> &'static [u16; 8] {
 /// Index of the largest entry that is not above `mss`, else of the smallest.
 fn mss_index(tuple: &Tuple, mss: u16) -> u32 {
     let [_, rest @ ..] = mss_table(tuple);
-    (1..8).zip(rest).take_while(|(_, entry)| **entry <= mss).last().map_or(0, |(i, _)| i)
+    (1..8)
+        .zip(rest)
+        .take_while(|(_, entry)| **entry <= mss)
+        .last()
+        .map_or(0, |(i, _)| i)
 }
 
 /// The table's entry; `index` counts with its low three bits.
 fn mss_of(tuple: &Tuple, index: u32) -> u16 {
     let table = mss_table(tuple);
-    table.get((index & 7) as usize).copied().unwrap_or(MSS_MIN_V4)
+    table
+        .get((index & 7) as usize)
+        .copied()
+        .unwrap_or(MSS_MIN_V4)
 }
 
 /// Code of the largest window scale that is not above; 0 for none.
 fn wscale_code(wscale: Option<u8>) -> u32 {
     let Some(wscale) = wscale else { return 0 };
     // The first entry is 0, so at least one is not above.
-    (1..8).zip(&WSCALES).take_while(|(_, w)| **w <= wscale).last().map_or(0, |(i, _)| i)
+    (1..8)
+        .zip(&WSCALES)
+        .take_while(|(_, w)| **w <= wscale)
+        .last()
+        .map_or(0, |(i, _)| i)
 }
 
 /// The window scale of a code; `code` counts with its low three bits.
@@ -290,14 +315,25 @@ mod tests {
         client_port: 40_000,
         vip_port: 80,
     };
-    const OPTS: SynOptions =
-        SynOptions { mss: 1460, wscale: Some(7), sack: true, timestamps: false, ecn: false };
+    const OPTS: SynOptions = SynOptions {
+        mss: 1460,
+        wscale: Some(7),
+        sack: true,
+        timestamps: false,
+        ecn: false,
+    };
     const NOW: u64 = 1_000 * EPOCH_S;
     const ISN: u32 = 0xffff_fff0;
 
     fn check(tuple: &Tuple, opts: &SynOptions) -> Option<Established> {
         let key = Toy(5);
-        verify([None, Some(&key)], tuple, ISN, make(&key, 1, tuple, ISN, opts, NOW), NOW)
+        verify(
+            [None, Some(&key)],
+            tuple,
+            ISN,
+            make(&key, 1, tuple, ISN, opts, NOW),
+            NOW,
+        )
     }
 
     #[test]
@@ -325,10 +361,22 @@ mod tests {
     fn every_window_scale_is_rounded_down_and_none_stays_none() {
         let want = [0, 0, 2, 2, 4, 4, 6, 7, 8, 8, 10, 10, 10, 10, 10];
         for (wscale, want) in (0u8..).zip(want) {
-            let got = check(&V4, &SynOptions { wscale: Some(wscale), ..OPTS });
+            let got = check(
+                &V4,
+                &SynOptions {
+                    wscale: Some(wscale),
+                    ..OPTS
+                },
+            );
             assert_eq!(got.map(|e| e.snd_wscale), Some(Some(want)));
         }
-        let got = check(&V4, &SynOptions { wscale: None, ..OPTS });
+        let got = check(
+            &V4,
+            &SynOptions {
+                wscale: None,
+                ..OPTS
+            },
+        );
         assert_eq!(got.map(|e| e.snd_wscale), Some(None));
         for sack in [false, true] {
             let got = check(&V4, &SynOptions { sack, ..OPTS });
@@ -363,7 +411,10 @@ mod tests {
             let cookie = make(prf, parity, &V6, ISN, &OPTS, NOW);
             let got = verify([Some(&even), Some(&odd)], &V6, ISN, cookie, NOW);
             assert_eq!(got.map(|e| e.key), Some(parity));
-            assert_eq!(verify([Some(&odd), Some(&even)], &V6, ISN, cookie, NOW), None);
+            assert_eq!(
+                verify([Some(&odd), Some(&even)], &V6, ISN, cookie, NOW),
+                None
+            );
             assert_eq!(verify::<Toy>([None, None], &V6, ISN, cookie, NOW), None);
         }
     }
@@ -378,9 +429,18 @@ mod tests {
             assert_eq!(verify(keys, &V4, ISN ^ (1 << bit), cookie, NOW), None);
         }
         for other in [
-            Tuple { client: Addr::v4([192, 0, 2, 2]), ..V4 },
-            Tuple { vip: Addr::v4([10, 80, 0, 2]), ..V4 },
-            Tuple { client_port: 40_001, ..V4 },
+            Tuple {
+                client: Addr::v4([192, 0, 2, 2]),
+                ..V4
+            },
+            Tuple {
+                vip: Addr::v4([10, 80, 0, 2]),
+                ..V4
+            },
+            Tuple {
+                client_port: 40_001,
+                ..V4
+            },
             Tuple { vip_port: 81, ..V4 },
         ] {
             assert_eq!(verify(keys, &other, ISN, cookie, NOW), None);
@@ -392,7 +452,13 @@ mod tests {
         let key = Toy(5);
         for wscale in (0..=14).map(Some).chain([None]) {
             for (sack, ecn) in [(false, false), (false, true), (true, false), (true, true)] {
-                let opts = SynOptions { mss: 1460, wscale, sack, timestamps: true, ecn };
+                let opts = SynOptions {
+                    mss: 1460,
+                    wscale,
+                    sack,
+                    timestamps: true,
+                    ecn,
+                };
                 let cookie = make(&key, 0, &V4, ISN, &opts, NOW);
                 let ts = make_tsval(&key, &V4, 77_777, &opts);
                 assert_eq!(read_tsecr(ts), (wscale, sack, ecn));
@@ -410,15 +476,30 @@ mod tests {
         let plain = verify([Some(&key), None], &V4, ISN, cookie, NOW);
         assert!(plain.is_some());
         for lie in [
-            SynOptions { wscale: Some(14), ecn: true, ..OPTS },
-            SynOptions { wscale: None, ecn: true, ..OPTS },
-            SynOptions { sack: false, ecn: true, ..OPTS },
+            SynOptions {
+                wscale: Some(14),
+                ecn: true,
+                ..OPTS
+            },
+            SynOptions {
+                wscale: None,
+                ecn: true,
+                ..OPTS
+            },
+            SynOptions {
+                sack: false,
+                ecn: true,
+                ..OPTS
+            },
         ] {
             let ts = make_tsval(&key, &V4, 1, &lie);
             let got = verify_with_ts([Some(&key), None], &V4, ISN, cookie, Some(ts), NOW);
             assert_eq!(got, plain);
         }
-        assert_eq!(verify_with_ts([Some(&key), None], &V4, ISN, cookie, None, NOW), plain);
+        assert_eq!(
+            verify_with_ts([Some(&key), None], &V4, ISN, cookie, None, NOW),
+            plain
+        );
     }
 
     #[test]
@@ -428,7 +509,10 @@ mod tests {
         assert_eq!(at(&V4, 64_000).wrapping_sub(at(&V4, 0)), 64_000);
         // Over the wrap of the clock too.
         assert_eq!(at(&V4, 64).wrapping_sub(at(&V4, u32::MAX - 63)), 128);
-        let other = Tuple { client_port: 40_001, ..V4 };
+        let other = Tuple {
+            client_port: 40_001,
+            ..V4
+        };
         assert!(at(&V4, 0) >> TS_BITS != at(&other, 0) >> TS_BITS);
     }
 
@@ -439,13 +523,20 @@ mod tests {
         let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW);
         let want = verify(keys, &V4, ISN, cookie, NOW);
         for k in 1u8..=11 {
-            for (size, timestamps, found) in
-                [(1400, false, true), (1400, true, true), (1388, true, true), (1388, false, false)]
-            {
+            for (size, timestamps, found) in [
+                (1400, false, true),
+                (1400, true, true),
+                (1388, true, true),
+                (1388, false, false),
+            ] {
                 let seq = ISN.wrapping_add(1).wrapping_add(size * u32::from(k));
                 let ack = cookie.wrapping_add(1);
                 let got = early_segment(keys, &V4, seq, ack, 1400, timestamps, NOW);
-                let want = if found && k <= 10 { want.map(|e| (ISN, k, e)) } else { None };
+                let want = if found && k <= 10 {
+                    want.map(|e| (ISN, k, e))
+                } else {
+                    None
+                };
                 assert_eq!(got, want);
             }
         }

@@ -46,7 +46,10 @@ pub(crate) mod toy {
     impl Prf for Toy {
         fn prf(&self, data: &[u8]) -> u64 {
             data.iter().fold(mix(self.0.wrapping_add(1)), |h, &b| {
-                mix(h.wrapping_mul(257).wrapping_add(u64::from(b)).wrapping_add(1))
+                mix(h
+                    .wrapping_mul(257)
+                    .wrapping_add(u64::from(b))
+                    .wrapping_add(1))
             })
         }
     }

@@ -120,13 +120,23 @@ impl Flow {
     /// A flow whose request is being read here.
     pub const fn deciding() -> Self {
         // Which of the two roles it will be is not known; until then the packets come in here.
-        Self { role: Role::Both, state: State::Deciding, seen: 0, tries: 0 }
+        Self {
+            role: Role::Both,
+            state: State::Deciding,
+            seen: 0,
+            tries: 0,
+        }
     }
 
     /// A flow whose owner is known, for this member as `role`: at the entry member after the
     /// decision, at the owner when the hand-off comes.
     pub const fn decided(role: Role) -> Self {
-        Self { role, state: State::Decided, seen: 0, tries: 0 }
+        Self {
+            role,
+            state: State::Decided,
+            seen: 0,
+            tries: 0,
+        }
     }
 
     /// The flow in 32 bits, for an atomic word.
@@ -158,7 +168,12 @@ impl Flow {
             2 => State::Live,
             _ => State::Closed,
         };
-        Self { role, state, seen: (bits >> 8) as u8, tries: (bits >> 16) as u8 }
+        Self {
+            role,
+            state,
+            seen: (bits >> 8) as u8,
+            tries: (bits >> 16) as u8,
+        }
     }
 
     /// A side has said goodbye, or a reset was seen: silence now has a different meaning.
@@ -222,7 +237,9 @@ impl Flow {
             return Action::AnswerSyn;
         }
         // Any other SYN is for the owner's stack, which challenges it.
-        Action::Relay { hand_off: self.state == State::Decided }
+        Action::Relay {
+            hand_off: self.state == State::Decided,
+        }
     }
 
     fn waiting_for_socket(&mut self, segment: &ClientSegment, syn: bool) -> Action {
@@ -356,26 +373,53 @@ mod tests {
     const ACK: u8 = flags::ACK;
     const FIN: u8 = flags::FIN | flags::ACK;
     const RST: u8 = flags::RST;
-    const DATA: ClientSegment =
-        ClientSegment { flags: ACK, payload_len: 100, first: First::No, socket: false };
-    const FIRST: ClientSegment = ClientSegment { first: First::Same, ..DATA };
-    const OTHER: ClientSegment = ClientSegment { first: First::Other, ..DATA };
-    const SYN: ClientSegment = ClientSegment { flags: flags::SYN, payload_len: 0, ..DATA };
+    const DATA: ClientSegment = ClientSegment {
+        flags: ACK,
+        payload_len: 100,
+        first: First::No,
+        socket: false,
+    };
+    const FIRST: ClientSegment = ClientSegment {
+        first: First::Same,
+        ..DATA
+    };
+    const OTHER: ClientSegment = ClientSegment {
+        first: First::Other,
+        ..DATA
+    };
+    const SYN: ClientSegment = ClientSegment {
+        flags: flags::SYN,
+        payload_len: 0,
+        ..DATA
+    };
 
     fn with_socket(segment: ClientSegment) -> ClientSegment {
-        ClientSegment { socket: true, ..segment }
+        ClientSegment {
+            socket: true,
+            ..segment
+        }
     }
 
     fn bare(flags: u8) -> ClientSegment {
-        ClientSegment { flags, payload_len: 0, ..DATA }
+        ClientSegment {
+            flags,
+            payload_len: 0,
+            ..DATA
+        }
     }
 
     fn live(role: Role) -> Flow {
-        Flow { state: State::Live, ..Flow::decided(role) }
+        Flow {
+            state: State::Live,
+            ..Flow::decided(role)
+        }
     }
 
     fn closed(role: Role) -> Flow {
-        Flow { state: State::Closed, ..Flow::decided(role) }
+        Flow {
+            state: State::Closed,
+            ..Flow::decided(role)
+        }
     }
 
     #[test]
@@ -384,7 +428,12 @@ mod tests {
             for state in [State::Deciding, State::Decided, State::Live, State::Closed] {
                 for seen in 0..8 {
                     for tries in [0, 1, SPAWN_TRIES, u8::MAX] {
-                        let flow = Flow { role, state, seen, tries };
+                        let flow = Flow {
+                            role,
+                            state,
+                            seen,
+                            tries,
+                        };
                         assert_eq!(Flow::from_bits(flow.to_bits()), flow);
                     }
                 }
@@ -468,10 +517,16 @@ mod tests {
         }
         // The entry member asks the owner, until the client has said goodbye.
         let mut flow = live(Role::Entry);
-        assert_eq!(flow.on_client_segment(&SYN), Action::Relay { hand_off: false });
+        assert_eq!(
+            flow.on_client_segment(&SYN),
+            Action::Relay { hand_off: false }
+        );
         for end in [FIN, RST] {
             let mut flow = flow;
-            assert_eq!(flow.on_client_segment(&bare(end)), Action::Relay { hand_off: false });
+            assert_eq!(
+                flow.on_client_segment(&bare(end)),
+                Action::Relay { hand_off: false }
+            );
             assert_eq!(flow.state, State::Live);
             assert_eq!(flow.on_client_segment(&SYN), Action::AnswerSyn);
             assert_eq!(flow.state, State::Closed);
@@ -483,18 +538,28 @@ mod tests {
         for role in [Role::Owner, Role::Both] {
             let mut flow = live(role);
             for flags in [RST, FIN] {
-                assert_eq!(flow.on_client_segment(&with_socket(bare(flags))), Action::Deliver);
+                assert_eq!(
+                    flow.on_client_segment(&with_socket(bare(flags))),
+                    Action::Deliver
+                );
             }
             assert_eq!(flow.state, State::Live);
             assert_eq!(flow.on_client_segment(&with_socket(DATA)), Action::Deliver);
-            assert_eq!(expire(&flow, u64::MAX, u64::MAX, Socket::Present), Expiry::Keep);
+            assert_eq!(
+                expire(&flow, u64::MAX, u64::MAX, Socket::Present),
+                Expiry::Keep
+            );
         }
     }
 
     #[test]
     fn after_the_end() {
         for (role, late, new) in [
-            (Role::Entry, Action::Relay { hand_off: false }, Action::Renew),
+            (
+                Role::Entry,
+                Action::Relay { hand_off: false },
+                Action::Renew,
+            ),
             (Role::Both, Action::Deliver, Action::Renew),
             // Through the tunnel: the entry member has to decide again.
             (Role::Owner, Action::Deliver, Action::Refuse),
@@ -517,9 +582,18 @@ mod tests {
 
     #[test]
     fn a_new_connection_while_waiting_for_the_old_ones_socket() {
-        assert_eq!(Flow::decided(Role::Both).on_client_segment(&OTHER), Action::Renew);
-        assert_eq!(Flow::decided(Role::Owner).on_client_segment(&OTHER), Action::Refuse);
-        assert_eq!(Flow::decided(Role::Both).on_client_segment(&SYN), Action::AnswerSyn);
+        assert_eq!(
+            Flow::decided(Role::Both).on_client_segment(&OTHER),
+            Action::Renew
+        );
+        assert_eq!(
+            Flow::decided(Role::Owner).on_client_segment(&OTHER),
+            Action::Refuse
+        );
+        assert_eq!(
+            Flow::decided(Role::Both).on_client_segment(&SYN),
+            Action::AnswerSyn
+        );
     }
 
     #[test]
@@ -535,34 +609,76 @@ mod tests {
     fn quiet_flows() {
         for role in [Role::Owner, Role::Both] {
             let waiting = Flow::decided(role);
-            assert_eq!(expire(&waiting, 59_999, 59_999, Socket::Absent), Expiry::Keep);
-            assert_eq!(expire(&waiting, 0, 60_000, Socket::Unknown), Expiry::AskSocket);
+            assert_eq!(
+                expire(&waiting, 59_999, 59_999, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&waiting, 0, 60_000, Socket::Unknown),
+                Expiry::AskSocket
+            );
             assert_eq!(expire(&waiting, 0, 60_000, Socket::Absent), Expiry::Free);
 
             let mut flow = live(role);
-            assert_eq!(expire(&flow, 7_439_999, u64::MAX, Socket::Absent), Expiry::Keep);
-            assert_eq!(expire(&flow, 7_440_000, u64::MAX, Socket::Unknown), Expiry::AskSocket);
-            assert_eq!(expire(&flow, 7_440_000, u64::MAX, Socket::Present), Expiry::Keep);
-            assert_eq!(expire(&flow, 7_440_000, u64::MAX, Socket::Absent), Expiry::Close);
+            assert_eq!(
+                expire(&flow, 7_439_999, u64::MAX, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, 7_440_000, u64::MAX, Socket::Unknown),
+                Expiry::AskSocket
+            );
+            assert_eq!(
+                expire(&flow, 7_440_000, u64::MAX, Socket::Present),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, 7_440_000, u64::MAX, Socket::Absent),
+                Expiry::Close
+            );
             for flags in [FIN, RST] {
                 let mut half = flow;
                 half.on_server_segment(flags);
                 assert!(half.closing());
-                assert_eq!(expire(&half, 60_000, u64::MAX, Socket::Absent), Expiry::Close);
+                assert_eq!(
+                    expire(&half, 60_000, u64::MAX, Socket::Absent),
+                    Expiry::Close
+                );
             }
             flow.on_client_segment(&with_socket(bare(FIN)));
-            assert_eq!(expire(&flow, 59_999, u64::MAX, Socket::Absent), Expiry::Keep);
-            assert_eq!(expire(&flow, 60_000, u64::MAX, Socket::Unknown), Expiry::AskSocket);
+            assert_eq!(
+                expire(&flow, 59_999, u64::MAX, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, 60_000, u64::MAX, Socket::Unknown),
+                Expiry::AskSocket
+            );
 
             flow.on_gone();
-            assert_eq!(expire(&flow, u64::MAX, 767_999, Socket::Absent), Expiry::Keep);
-            assert_eq!(expire(&flow, u64::MAX, 768_000, Socket::Unknown), Expiry::AskSocket);
-            assert_eq!(expire(&flow, u64::MAX, 768_000, Socket::Present), Expiry::Keep);
-            assert_eq!(expire(&flow, u64::MAX, 768_000, Socket::Absent), Expiry::Free);
+            assert_eq!(
+                expire(&flow, u64::MAX, 767_999, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, u64::MAX, 768_000, Socket::Unknown),
+                Expiry::AskSocket
+            );
+            assert_eq!(
+                expire(&flow, u64::MAX, 768_000, Socket::Present),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, u64::MAX, 768_000, Socket::Absent),
+                Expiry::Free
+            );
         }
         let entry = live(Role::Entry);
         assert_eq!(expire(&entry, 7_440_000, 0, Socket::Unknown), Expiry::Close);
-        assert_eq!(expire(&closed(Role::Entry), 0, 768_000, Socket::Unknown), Expiry::Free);
+        assert_eq!(
+            expire(&closed(Role::Entry), 0, 768_000, Socket::Unknown),
+            Expiry::Free
+        );
     }
 
     #[test]

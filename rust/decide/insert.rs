@@ -81,7 +81,11 @@ impl Finder {
                 self.seen = self.seen.saturating_add(bytes.len());
                 bytes.len()
             }
-            StatusProgress::Status { code, minor, line_len } => {
+            StatusProgress::Status {
+                code,
+                minor,
+                line_len,
+            } => {
                 let end = self.begin.saturating_add(line_len);
                 let used = end.saturating_sub(self.seen);
                 self.seen = end;
@@ -104,7 +108,9 @@ impl Finder {
     }
 
     fn head_fields(&mut self, bytes: &[u8], name: &[u8]) -> usize {
-        let Some(parser) = &mut self.fields else { return bytes.len() };
+        let Some(parser) = &mut self.fields else {
+            return bytes.len();
+        };
         let progress = parser.feed(bytes, name);
         match progress {
             FieldsProgress::Partial => {
@@ -117,7 +123,12 @@ impl Finder {
                 self.seen = end;
                 self.begin = end;
                 match self.offset {
-                    Some(offset) => self.found = Some(Place::At { offset, fields: Some(fields) }),
+                    Some(offset) => {
+                        self.found = Some(Place::At {
+                            offset,
+                            fields: Some(fields),
+                        })
+                    }
                     None => {
                         self.status = StatusParser::new();
                         self.fields = None;
@@ -128,7 +139,10 @@ impl Finder {
             FieldsProgress::Bad(_) | FieldsProgress::TooLong => {
                 // The place is known all the same; what is wrong is the application's affair.
                 self.found = Some(match self.offset {
-                    Some(offset) => Place::At { offset, fields: None },
+                    Some(offset) => Place::At {
+                        offset,
+                        fields: None,
+                    },
                     None => Place::NotHttp,
                 });
                 bytes.len()
@@ -140,7 +154,10 @@ impl Finder {
     pub fn place(&self) -> Place {
         match (self.found, self.offset) {
             (Some(found), _) => found,
-            (None, Some(offset)) => Place::At { offset, fields: None },
+            (None, Some(offset)) => Place::At {
+                offset,
+                fields: None,
+            },
             (None, None) if self.fields.is_none() && self.begin == self.seen && self.seen > 0 => {
                 Place::Next { offset: self.seen }
             }
@@ -224,7 +241,9 @@ mod tests {
         let mut whole = Finder::new();
         whole.feed(bytes, b"homing");
         for cut in 0..bytes.len() {
-            let (Some(a), Some(b)) = (bytes.get(..cut), bytes.get(cut..)) else { continue };
+            let (Some(a), Some(b)) = (bytes.get(..cut), bytes.get(cut..)) else {
+                continue;
+            };
             let mut parts = Finder::new();
             if parts.feed(a, b"homing") {
                 parts.feed(b, b"homing");
@@ -251,15 +270,29 @@ mod tests {
 
     #[test]
     fn informational_heads_are_skipped() {
-        assert_eq!(offset(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n"), Some(42));
-        assert_eq!(place(b"HTTP/1.1 100 Continue\r\n\r\n"), Place::Next { offset: 25 });
+        assert_eq!(
+            offset(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n"),
+            Some(42)
+        );
+        assert_eq!(
+            place(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            Place::Next { offset: 25 }
+        );
         assert_eq!(place(b"HTTP/1.1 103 Early\r\nLink: a\r\n"), Place::Partial);
-        assert_eq!(place(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), Place::NotHttp);
+        assert_eq!(
+            place(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+            Place::NotHttp
+        );
     }
 
     #[test]
     fn what_is_no_response_is_left_alone() {
-        for bytes in [b"SSH-2.0-x\r\n" as &[u8], b"\x16\x03\x01", b"HTTP/2.0 200 OK\r\n", b"HTTP/1.1 20"] {
+        for bytes in [
+            b"SSH-2.0-x\r\n" as &[u8],
+            b"\x16\x03\x01",
+            b"HTTP/2.0 200 OK\r\n",
+            b"HTTP/1.1 20",
+        ] {
             assert_eq!(offset(bytes), None);
         }
         assert_eq!(place(b"HTTP/1.1 200"), Place::Partial);
@@ -267,8 +300,9 @@ mod tests {
 
     #[test]
     fn fields_are_read_when_they_are_there() {
-        let Place::At { fields: Some(f), .. } =
-            place(b"HTTP/1.1 200 OK\r\nSet-Cookie: homing=x\r\nContent-Length: 3\r\n\r\nabc")
+        let Place::At {
+            fields: Some(f), ..
+        } = place(b"HTTP/1.1 200 OK\r\nSet-Cookie: homing=x\r\nContent-Length: 3\r\n\r\nabc")
         else {
             panic!("fields");
         };
@@ -284,7 +318,10 @@ mod tests {
 
     #[test]
     fn the_line_is_written() {
-        let lax = Attributes { same_site: b"Lax", ..Attributes::default() };
+        let lax = Attributes {
+            same_site: b"Lax",
+            ..Attributes::default()
+        };
         let (buf, len) = line(&lax);
         assert_eq!(
             buf.get(..len),
@@ -302,7 +339,10 @@ mod tests {
             buf.get(..len),
             Some(b"Set-Cookie: homing=abc; Path=/; HttpOnly; SameSite=None; Secure; Domain=example.org; Max-Age=1234567890\r\nCache-Control: private\r\n" as &[u8])
         );
-        let (buf, len) = line(&Attributes { max_age: 10, ..Attributes::default() });
+        let (buf, len) = line(&Attributes {
+            max_age: 10,
+            ..Attributes::default()
+        });
         assert_eq!(
             buf.get(..len),
             Some(b"Set-Cookie: homing=abc; Path=/; HttpOnly; Max-Age=10\r\n" as &[u8])

@@ -33,7 +33,10 @@ pub fn load(report: &Report) -> u32 {
         .saturating_add(u64::from(report.unreported))
         .saturating_add(1);
     let cpu = u64::from(report.cpu_permille.min(CPU_FULL_PERMILLE));
-    let square = cpu.saturating_mul(cpu).saturating_mul(LOAD_CPU * LOAD_SESSION) / FULL_SQUARE;
+    let square = cpu
+        .saturating_mul(cpu)
+        .saturating_mul(LOAD_CPU * LOAD_SESSION)
+        / FULL_SQUARE;
     let unit = LOAD_SESSION.saturating_add(square);
     u32::try_from(work.saturating_mul(unit)).unwrap_or(u32::MAX)
 }
@@ -45,35 +48,92 @@ const FULL_SQUARE: u64 = CPU_FULL_PERMILLE as u64 * CPU_FULL_PERMILLE as u64;
 mod tests {
     use super::*;
 
-    const IDLE: Report = Report { sessions: 0, requests: 0, cpu_permille: 0, unreported: 0 };
+    const IDLE: Report = Report {
+        sessions: 0,
+        requests: 0,
+        cpu_permille: 0,
+        unreported: 0,
+    };
 
     #[test]
     fn everything_counts() {
-        let base = Report { sessions: 10, requests: 3, cpu_permille: 500, unreported: 2 };
+        let base = Report {
+            sessions: 10,
+            requests: 3,
+            cpu_permille: 500,
+            unreported: 2,
+        };
         for more in [
-            Report { sessions: 11, ..base },
-            Report { requests: 4, ..base },
-            Report { cpu_permille: 600, ..base },
-            Report { unreported: 3, ..base },
+            Report {
+                sessions: 11,
+                ..base
+            },
+            Report {
+                requests: 4,
+                ..base
+            },
+            Report {
+                cpu_permille: 600,
+                ..base
+            },
+            Report {
+                unreported: 3,
+                ..base
+            },
         ] {
             assert!(load(&more) > load(&base));
         }
-        assert!(load(&Report { cpu_permille: 1000, ..IDLE }) > load(&IDLE));
+        assert!(
+            load(&Report {
+                cpu_permille: 1000,
+                ..IDLE
+            }) > load(&IDLE)
+        );
     }
 
     #[test]
     fn full_counts_triple() {
-        let idle = Report { sessions: 999, ..IDLE };
+        let idle = Report {
+            sessions: 999,
+            ..IDLE
+        };
         assert_eq!(load(&idle), 64_000);
-        assert_eq!(load(&Report { cpu_permille: 1000, ..idle }), 192_000);
-        assert_eq!(load(&Report { cpu_permille: 500, ..idle }), 96_000);
+        assert_eq!(
+            load(&Report {
+                cpu_permille: 1000,
+                ..idle
+            }),
+            192_000
+        );
+        assert_eq!(
+            load(&Report {
+                cpu_permille: 500,
+                ..idle
+            }),
+            96_000
+        );
         // More than full is full.
-        assert_eq!(load(&Report { cpu_permille: u16::MAX, ..idle }), 192_000);
+        assert_eq!(
+            load(&Report {
+                cpu_permille: u16::MAX,
+                ..idle
+            }),
+            192_000
+        );
     }
 
     #[test]
     fn a_request_is_worth_eight_sessions() {
-        assert_eq!(load(&Report { requests: 2, ..IDLE }), load(&Report { sessions: 16, ..IDLE }));
+        assert_eq!(
+            load(&Report {
+                requests: 2,
+                ..IDLE
+            }),
+            load(&Report {
+                sessions: 16,
+                ..IDLE
+            })
+        );
     }
 
     #[test]
@@ -85,7 +145,11 @@ mod tests {
             unreported: u32::MAX,
         };
         assert_eq!(load(&big), u32::MAX);
-        let ten_million = Report { sessions: 10_000_000, cpu_permille: 1000, ..IDLE };
+        let ten_million = Report {
+            sessions: 10_000_000,
+            cpu_permille: 1000,
+            ..IDLE
+        };
         assert!(load(&ten_million) < u32::MAX);
     }
 }

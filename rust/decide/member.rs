@@ -19,7 +19,8 @@ pub type Hears = [u64; MEMBER_WORDS];
 
 /// Whether member `id` is in the map.
 pub fn hears(map: &Hears, id: u16) -> bool {
-    map.get(usize::from(id / 64)).is_some_and(|word| word & bit(id) != 0)
+    map.get(usize::from(id / 64))
+        .is_some_and(|word| word & bit(id) != 0)
 }
 
 /// Adds member `id` to the map. An id that has no place in it changes nothing.
@@ -70,7 +71,10 @@ pub struct Times {
 
 impl Default for Times {
     fn default() -> Self {
-        Self { interval_ms: STATE_INTERVAL_MS, down_ms: DOWN_MS }
+        Self {
+            interval_ms: STATE_INTERVAL_MS,
+            down_ms: DOWN_MS,
+        }
     }
 }
 
@@ -115,7 +119,11 @@ pub fn liveness(seen: &Seen, now_ms: u64, times: &Times, votes: &Votes) -> Liven
     }
     if !heard(seen, now_ms, times) {
         let long = now_ms.saturating_sub(seen.last_heard_ms) >= times.down_ms;
-        return if long && votes.silent() { Liveness::Down } else { Liveness::Suspect };
+        return if long && votes.silent() {
+            Liveness::Down
+        } else {
+            Liveness::Suspect
+        };
     }
     match (seen.admin, seen.joined) {
         (AdminState::Draining, _) => Liveness::Draining,
@@ -154,7 +162,10 @@ pub fn ramp(weight: u16, up_ms: u64, slow_start_ms: u64) -> u16 {
     }
     let whole = u64::from(weight);
     // 16 by 32 bits, and not above the whole, since up_ms < slow.
-    let grown = whole.saturating_mul(up_ms).checked_div(slow).unwrap_or(whole);
+    let grown = whole
+        .saturating_mul(up_ms)
+        .checked_div(slow)
+        .unwrap_or(whole);
     let least = whole.div_ceil(10);
     u16::try_from(grown.max(least)).unwrap_or(weight)
 }
@@ -170,7 +181,11 @@ mod tests {
     use super::*;
 
     const T0: u64 = 50_000;
-    const SEEN: Seen = Seen { last_heard_ms: T0, admin: AdminState::Up, joined: true };
+    const SEEN: Seen = Seen {
+        last_heard_ms: T0,
+        admin: AdminState::Up,
+        joined: true,
+    };
 
     fn votes(voters: u16, hear_it: u16) -> Votes {
         Votes { voters, hear_it }
@@ -201,9 +216,18 @@ mod tests {
         assert_eq!(after(250, votes(5, 0)), Liveness::Up);
         assert_eq!(after(251, votes(5, 0)), Liveness::Suspect);
         // A stretched interval stretches it.
-        let slow = Times { interval_ms: 1000, ..Times::default() };
-        assert_eq!(liveness(&SEEN, T0 + 2500, &slow, &votes(0, 0)), Liveness::Up);
-        assert_eq!(liveness(&SEEN, T0 + 2501, &slow, &votes(0, 0)), Liveness::Down);
+        let slow = Times {
+            interval_ms: 1000,
+            ..Times::default()
+        };
+        assert_eq!(
+            liveness(&SEEN, T0 + 2500, &slow, &votes(0, 0)),
+            Liveness::Up
+        );
+        assert_eq!(
+            liveness(&SEEN, T0 + 2501, &slow, &votes(0, 0)),
+            Liveness::Down
+        );
     }
 
     #[test]
@@ -233,7 +257,11 @@ mod tests {
     #[test]
     fn what_it_says_of_itself() {
         let at = |admin, joined, ms| {
-            let seen = Seen { admin, joined, ..SEEN };
+            let seen = Seen {
+                admin,
+                joined,
+                ..SEEN
+            };
             liveness(&seen, T0 + ms, &Times::default(), &votes(3, 0))
         };
         assert_eq!(at(AdminState::Up, false, 10), Liveness::Joining);
@@ -248,7 +276,10 @@ mod tests {
     #[test]
     fn a_clock_that_stood_still() {
         // Heard after `now` was read.
-        assert_eq!(liveness(&SEEN, T0 - 5, &Times::default(), &votes(3, 0)), Liveness::Up);
+        assert_eq!(
+            liveness(&SEEN, T0 - 5, &Times::default(), &votes(3, 0)),
+            Liveness::Up
+        );
     }
 
     #[test]

@@ -31,7 +31,10 @@ impl Default for Window {
 impl Window {
     /// A window that has seen nothing: for a sender's new boot nonce.
     pub const fn new() -> Self {
-        Self { top: 0, words: [0; REPLAY_WORDS] }
+        Self {
+            top: 0,
+            words: [0; REPLAY_WORDS],
+        }
     }
 
     /// The highest sequence number seen; 0 if none.

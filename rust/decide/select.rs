@@ -65,7 +65,9 @@ pub fn pick(
 
 /// The sum of all shares. A table has at most 2^16 members of weight 2^16: no overflow.
 pub(crate) fn total(candidates: &[Candidate]) -> u64 {
-    candidates.iter().fold(0, |sum, c| sum.saturating_add(c.share()))
+    candidates
+        .iter()
+        .fold(0, |sum, c| sum.saturating_add(c.share()))
 }
 
 /// Candidates with their indices. (The iterator adapter for it counts with a check for overflow.)
@@ -75,15 +77,15 @@ pub(crate) fn indexed(candidates: &[Candidate]) -> impl Iterator<Item = (usize, 
 
 /// The candidate in whose part of the line `0..total` a point lies; `skip` has no part.
 pub(crate) fn at(candidates: &[Candidate], mut point: u64, skip: Option<usize>) -> Option<usize> {
-    indexed(candidates).filter(|(i, _)| Some(*i) != skip).find_map(|(i, c)| {
-        match point.checked_sub(c.share()) {
+    indexed(candidates)
+        .filter(|(i, _)| Some(*i) != skip)
+        .find_map(|(i, c)| match point.checked_sub(c.share()) {
             Some(rest) => {
                 point = rest;
                 None
             }
             None => Some(i),
-        }
-    })
+        })
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_select))]
@@ -91,11 +93,19 @@ pub(crate) fn at(candidates: &[Candidate], mut point: u64, skip: Option<usize>) 
 mod tests {
     use super::*;
 
-    const A: Candidate = Candidate { id: 1, weight: 2, load: 0, eligible: true };
+    const A: Candidate = Candidate {
+        id: 1,
+        weight: 2,
+        load: 0,
+        eligible: true,
+    };
 
     #[test]
     fn nobody_to_choose() {
-        let out = Candidate { eligible: false, ..A };
+        let out = Candidate {
+            eligible: false,
+            ..A
+        };
         let zero = Candidate { weight: 0, ..A };
         for policy in [Policy::P2c, Policy::Rr] {
             for list in [&[] as &[Candidate], &[out], &[zero], &[out, zero, out]] {
@@ -108,7 +118,10 @@ mod tests {
 
     #[test]
     fn the_only_one_is_chosen() {
-        let out = Candidate { eligible: false, ..A };
+        let out = Candidate {
+            eligible: false,
+            ..A
+        };
         for policy in [Policy::P2c, Policy::Rr] {
             for random in [0, 1, 1 << 31, 1 << 32, 1 << 63, u64::MAX] {
                 let mut cursor = random as u32;
@@ -128,8 +141,16 @@ mod tests {
 
     #[test]
     fn the_line_of_shares() {
-        let b = Candidate { id: 2, weight: 3, ..A };
-        let out = Candidate { id: 3, eligible: false, ..A };
+        let b = Candidate {
+            id: 2,
+            weight: 3,
+            ..A
+        };
+        let out = Candidate {
+            id: 3,
+            eligible: false,
+            ..A
+        };
         let list = [A, out, b];
         assert_eq!(total(&list), 5);
         for (point, want) in [(0, 0), (1, 0), (2, 2), (3, 2), (4, 2)] {

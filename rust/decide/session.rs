@@ -37,7 +37,11 @@ pub fn merge(old: Option<&Association>, new: &Association) -> Merge {
 /// What is known of a session after hearing `new`. Both must be of the same key.
 pub fn combine(old: Option<&Association>, new: &Association) -> Association {
     let Some(old) = old else { return *new };
-    let (winner, loser) = if rank(new) > rank(old) { (new, old) } else { (old, new) };
+    let (winner, loser) = if rank(new) > rank(old) {
+        (new, old)
+    } else {
+        (old, new)
+    };
     let mut result = *winner;
     if rank(winner) == rank(loser) {
         // The rest of a version never changes; should it all the same, any fixed choice will do.
@@ -67,7 +71,10 @@ pub fn next_version(version: u32) -> u32 {
 /// The version that follows when the home was lost and members select a new one, each by itself:
 /// the epoch goes up, so it beats what the old home may have counted meanwhile.
 pub fn next_epoch(version: u32) -> u32 {
-    match (version >> 16).checked_add(1).filter(|epoch| *epoch <= 0xffff) {
+    match (version >> 16)
+        .checked_add(1)
+        .filter(|epoch| *epoch <= 0xffff)
+    {
         Some(epoch) => epoch.wrapping_shl(16),
         None => u32::MAX,
     }
@@ -86,7 +93,11 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { idle: SESSION_IDLE_S, absolute: SESSION_ABSOLUTE_S, tentative: TENTATIVE_S }
+        Self {
+            idle: SESSION_IDLE_S,
+            absolute: SESSION_ABSOLUTE_S,
+            tentative: TENTATIVE_S,
+        }
     }
 }
 
@@ -190,18 +201,60 @@ mod tests {
         group: 1,
         flags: Association::CONFIRMED,
     };
-    const CLAIMS: Claims = Claims { home: 3, group: 1, created: CREATED };
+    const CLAIMS: Claims = Claims {
+        home: 3,
+        group: 1,
+        created: CREATED,
+    };
 
     #[test]
     fn versions_then_origins() {
         assert_eq!(merge(None, &A), Merge::Store);
         assert_eq!(merge(Some(&A), &A), Merge::Ignore);
         for (new, want) in [
-            (Association { version: 0x1_0006, origin: 9, home: 4, ..A }, Merge::Store),
-            (Association { version: 0x2_0000, origin: 9, home: 4, ..A }, Merge::Store),
-            (Association { version: 0x1_0004, origin: 1, home: 4, ..A }, Merge::Ignore),
-            (Association { origin: 1, home: 4, ..A }, Merge::Store),
-            (Association { origin: 3, home: 4, ..A }, Merge::Ignore),
+            (
+                Association {
+                    version: 0x1_0006,
+                    origin: 9,
+                    home: 4,
+                    ..A
+                },
+                Merge::Store,
+            ),
+            (
+                Association {
+                    version: 0x2_0000,
+                    origin: 9,
+                    home: 4,
+                    ..A
+                },
+                Merge::Store,
+            ),
+            (
+                Association {
+                    version: 0x1_0004,
+                    origin: 1,
+                    home: 4,
+                    ..A
+                },
+                Merge::Ignore,
+            ),
+            (
+                Association {
+                    origin: 1,
+                    home: 4,
+                    ..A
+                },
+                Merge::Store,
+            ),
+            (
+                Association {
+                    origin: 3,
+                    home: 4,
+                    ..A
+                },
+                Merge::Ignore,
+            ),
         ] {
             assert_eq!(merge(Some(&A), &new), want);
             let result = combine(Some(&A), &new);
@@ -214,16 +267,33 @@ mod tests {
         let tentative = Association { flags: 0, ..A };
         assert_eq!(merge(Some(&tentative), &A), Merge::Store);
         assert_eq!(merge(Some(&A), &tentative), Merge::Ignore);
-        let used = Association { flags: 0, last_used: CREATED + 9, ..A };
+        let used = Association {
+            flags: 0,
+            last_used: CREATED + 9,
+            ..A
+        };
         assert_eq!(merge(Some(&A), &used), Merge::Store);
-        assert_eq!(combine(Some(&A), &used), Association { last_used: CREATED + 9, ..A });
+        assert_eq!(
+            combine(Some(&A), &used),
+            Association {
+                last_used: CREATED + 9,
+                ..A
+            }
+        );
     }
 
     #[test]
     fn the_end_is_final() {
-        let end = Association { flags: Association::ENDED, ..A };
+        let end = Association {
+            flags: Association::ENDED,
+            ..A
+        };
         assert_eq!(merge(Some(&A), &end), Merge::Store);
-        let later = Association { version: 0x9_0000, origin: 1, ..A };
+        let later = Association {
+            version: 0x9_0000,
+            origin: 1,
+            ..A
+        };
         assert_eq!(merge(Some(&end), &later), Merge::Ignore);
         assert_eq!(merge(Some(&later), &end), Merge::Store);
         assert_eq!(combine(Some(&later), &end), end);
@@ -258,8 +328,14 @@ mod tests {
         assert_eq!(at(Some(&A), 3, CREATED + 1800), Resolve::Known { home: 3 });
         assert_eq!(at(Some(&A), 3, CREATED + 1801), Resolve::Expired);
         assert_eq!(at(Some(&A), 1, CREATED + 1801), Resolve::Known { home: 3 });
-        let used = Association { last_used: CREATED + 80_000, ..A };
-        assert_eq!(at(Some(&used), 3, CREATED + 80_100), Resolve::Known { home: 3 });
+        let used = Association {
+            last_used: CREATED + 80_000,
+            ..A
+        };
+        assert_eq!(
+            at(Some(&used), 3, CREATED + 80_100),
+            Resolve::Known { home: 3 }
+        );
         // Absolute: everybody.
         for me in [1, 3] {
             for known in [None, Some(&used), Some(&moved)] {
@@ -270,7 +346,10 @@ mod tests {
         assert_eq!(at(None, 3, CREATED - 100), Resolve::SidOnly { home: 3 });
         assert_eq!(at(Some(&A), 3, 0), Resolve::Known { home: 3 });
         // Ended.
-        let end = Association { flags: Association::ENDED | Association::CONFIRMED, ..A };
+        let end = Association {
+            flags: Association::ENDED | Association::CONFIRMED,
+            ..A
+        };
         for me in [1, 3] {
             assert_eq!(at(Some(&end), me, CREATED + 80_000), Resolve::Ended);
         }
@@ -280,7 +359,10 @@ mod tests {
     fn what_may_be_forgotten() {
         let t = Timeouts::default();
         let tentative = Association { flags: 0, ..A };
-        let end = Association { flags: Association::ENDED, ..A };
+        let end = Association {
+            flags: Association::ENDED,
+            ..A
+        };
         for (a, me, after, want) in [
             (&tentative, 1, 60, false),
             (&tentative, 1, 61, true),
@@ -301,9 +383,20 @@ mod tests {
 
     #[test]
     fn who_goes_first() {
-        let tentative = Association { flags: 0, last_used: CREATED + 50, ..A };
-        let end = Association { flags: Association::ENDED, last_used: 0, ..A };
-        let newer = Association { last_used: CREATED + 1, ..A };
+        let tentative = Association {
+            flags: 0,
+            last_used: CREATED + 50,
+            ..A
+        };
+        let end = Association {
+            flags: Association::ENDED,
+            last_used: 0,
+            ..A
+        };
+        let newer = Association {
+            last_used: CREATED + 1,
+            ..A
+        };
         assert!(eviction_rank(&tentative) < eviction_rank(&A));
         assert!(eviction_rank(&A) < eviction_rank(&newer));
         assert!(eviction_rank(&newer) < eviction_rank(&end));

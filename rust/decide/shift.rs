@@ -66,11 +66,15 @@ impl Insert {
         let data = seq.wrapping_add(u32::from(flags & flags::SYN != 0));
         let fin = u32::from(flags & flags::FIN != 0);
         let end = data.wrapping_add(payload_len).wrapping_add(fin);
-        let after = Outgoing::After { seq: self.client_seq(seq) };
+        let after = Outgoing::After {
+            seq: self.client_seq(seq),
+        };
         if seq::gt(data, self.at) {
             after
         } else if seq::gt(end, self.at) {
-            Outgoing::Split { offset: self.at.wrapping_sub(data) }
+            Outgoing::Split {
+                offset: self.at.wrapping_sub(data),
+            }
         } else if data == self.at && end == data && sent && seq == data {
             after
         } else {
@@ -92,7 +96,11 @@ impl Insert {
     /// Server-space edges of a client's SACK block; `None` if nothing of the server is left in it.
     pub fn sack_block(&self, left: u32, right: u32) -> Option<(u32, u32)> {
         let missing = seq::gt(left, self.at) && seq::le(left, self.end());
-        let left = if missing { self.at.wrapping_add(1) } else { self.ack(left) };
+        let left = if missing {
+            self.at.wrapping_add(1)
+        } else {
+            self.ack(left)
+        };
         let right = self.ack(right);
         seq::lt(left, right).then_some((left, right))
     }
@@ -161,7 +169,10 @@ pub struct Shift {
 impl Shift {
     /// A shift whose insert has not been sent.
     pub const fn new(insert: Insert) -> Self {
-        Self { insert, phase: Phase::Ready }
+        Self {
+            insert,
+            phase: Phase::Ready,
+        }
     }
 
     /// The shift in 64 bits, for an atomic word; never 0, which means "no shift".
@@ -186,7 +197,10 @@ impl Shift {
             2 => Phase::Acked,
             _ => Phase::Settled,
         };
-        let insert = Insert { at: (bits >> 32) as u32, len: (bits >> 16) as u16 };
+        let insert = Insert {
+            at: (bits >> 32) as u32,
+            len: (bits >> 16) as u16,
+        };
         Some(Self { insert, phase })
     }
 
@@ -211,7 +225,9 @@ impl Shift {
     /// In `Acked` nothing is split: a segment that still covers `at` is a late copy, and moving
     /// all of it puts every byte of it either where it belongs or below what the client has.
     pub fn outgoing(&self, seq: u32, payload_len: u32, flags: u8) -> Outgoing {
-        let whole = Outgoing::After { seq: seq.wrapping_add(u32::from(self.insert.len)) };
+        let whole = Outgoing::After {
+            seq: seq.wrapping_add(u32::from(self.insert.len)),
+        };
         match self.phase {
             Phase::Ready => self.insert.outgoing(seq, payload_len, flags, false),
             Phase::Sent => self.insert.outgoing(seq, payload_len, flags, true),
@@ -308,7 +324,10 @@ mod tests {
         assert_eq!(Shift::from_bits(0), None);
         for phase in [Phase::Ready, Phase::Sent, Phase::Acked, Phase::Settled] {
             for (at, len) in [(0, 0), (1, 2), (u32::MAX, u16::MAX), (1 << 31, 1)] {
-                let shift = Shift { insert: Insert { at, len }, phase };
+                let shift = Shift {
+                    insert: Insert { at, len },
+                    phase,
+                };
                 assert_eq!(Shift::from_bits(shift.to_bits()), Some(shift));
             }
         }
@@ -327,7 +346,9 @@ mod tests {
                 assert_eq!(out(seq(10), 65_535, ACK), Outgoing::Split { offset: 10 });
                 assert_eq!(out(at, 1, ACK), Outgoing::Split { offset: 0 });
                 let next = at.wrapping_add(1);
-                let moved = Outgoing::After { seq: next.wrapping_add(N32) };
+                let moved = Outgoing::After {
+                    seq: next.wrapping_add(N32),
+                };
                 assert_eq!(out(next, 100, ACK), moved);
                 assert_eq!(out(next, 0, ACK), moved);
                 assert_eq!(out(next, 0, flags::RST), moved);
@@ -348,7 +369,9 @@ mod tests {
         for at in PLACES {
             for flags in [ACK, flags::RST, flags::RST | ACK] {
                 assert_eq!(insert(at).outgoing(at, 0, flags, false), Outgoing::Before);
-                let moved = Outgoing::After { seq: at.wrapping_add(N32) };
+                let moved = Outgoing::After {
+                    seq: at.wrapping_add(N32),
+                };
                 assert_eq!(insert(at).outgoing(at, 0, flags, true), moved);
             }
         }
@@ -357,7 +380,11 @@ mod tests {
     #[test]
     fn acknowledgements() {
         for at in PLACES {
-            let ack = |ahead: i32| insert(at).ack(at.wrapping_add_signed(ahead)).wrapping_sub(at);
+            let ack = |ahead: i32| {
+                insert(at)
+                    .ack(at.wrapping_add_signed(ahead))
+                    .wrapping_sub(at)
+            };
             for (ahead, want) in [
                 (-5, -5),
                 (0, 0),
@@ -465,7 +492,10 @@ mod tests {
                 let n = at.wrapping_add_signed(ahead);
                 assert_eq!(s.ack(n), n);
                 assert_eq!(s.client_seq(n), n);
-                assert_eq!(s.sack_block(n, n.wrapping_add(9)), Some((n, n.wrapping_add(9))));
+                assert_eq!(
+                    s.sack_block(n, n.wrapping_add(9)),
+                    Some((n, n.wrapping_add(9)))
+                );
                 assert_eq!(s.window(n, 1000, 0), 1000);
             }
             assert_eq!(s.outgoing(at, 0, ACK), Outgoing::Before);
@@ -493,7 +523,9 @@ mod tests {
             s.on_sent();
             assert_eq!(s.phase(), Phase::Acked);
             // Not again, whatever covers the place; older segments as they were.
-            let moved = |seq: u32| Outgoing::After { seq: seq.wrapping_add(N32) };
+            let moved = |seq: u32| Outgoing::After {
+                seq: seq.wrapping_add(N32),
+            };
             assert_eq!(s.outgoing(at, 100, ACK), moved(at));
             assert_eq!(s.outgoing(at, 0, FIN), moved(at));
             let before = at.wrapping_sub(10);
@@ -512,7 +544,9 @@ mod tests {
             for _ in 0..256 {
                 assert_eq!(s.client_seq(next), next.wrapping_add(N32));
                 if s.phase() > Phase::Sent {
-                    let want = Outgoing::After { seq: next.wrapping_add(N32) };
+                    let want = Outgoing::After {
+                        seq: next.wrapping_add(N32),
+                    };
                     assert_eq!(s.outgoing(next, 1460, ACK), want);
                 }
                 next = next.wrapping_add(1 << 26);

@@ -70,11 +70,15 @@ pub fn make<C: BlockCipher, P: Prf>(cipher: &C, prf: &P, claims: &Claims, random
     let [g0, g1] = claims.group.to_be_bytes();
     let [t0, t1, t2, t3] = claims.created.to_be_bytes();
     let [r0, r1, r2, r3, r4, r5, r6] = random;
-    let mut block = [VERSION, h0, h1, g0, g1, t0, t1, t2, t3, r0, r1, r2, r3, r4, r5, r6];
+    let mut block = [
+        VERSION, h0, h1, g0, g1, t0, t1, t2, t3, r0, r1, r2, r3, r4, r5, r6,
+    ];
     cipher.encrypt(&mut block);
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = block;
     let [m0, m1, m2, m3, m4, m5, m6, m7] = prf.prf(&block).to_le_bytes();
-    Sid([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, m0, m1, m2, m3, m4, m5, m6, m7])
+    Sid([
+        a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, m0, m1, m2, m3, m4, m5, m6, m7,
+    ])
 }
 
 /// Reads a session id; `None` if this key did not make it or it is of another format.
@@ -112,7 +116,9 @@ pub fn open_any<C: BlockCipher, P: Prf>(
 pub fn encode(sid: &Sid) -> [u8; TEXT_LEN] {
     let mut text = [b'A'; TEXT_LEN];
     for (out, bytes) in text.chunks_exact_mut(4).zip(sid.0.chunks_exact(3)) {
-        let (&[a, b, c], [w, x, y, z]) = (bytes, out) else { continue };
+        let (&[a, b, c], [w, x, y, z]) = (bytes, out) else {
+            continue;
+        };
         *w = digit(a >> 2);
         *x = digit((a << 4) | (b >> 4));
         *y = digit((b << 2) | (c >> 6));
@@ -125,7 +131,9 @@ pub fn encode(sid: &Sid) -> [u8; TEXT_LEN] {
 pub fn decode(text: &[u8; TEXT_LEN]) -> Option<Sid> {
     let mut sid = [0; LEN];
     for (out, chars) in sid.chunks_exact_mut(3).zip(text.chunks_exact(4)) {
-        let (&[w, x, y, z], [a, b, c]) = (chars, out) else { return None };
+        let (&[w, x, y, z], [a, b, c]) = (chars, out) else {
+            return None;
+        };
         let (w, x, y, z) = (value(w)?, value(x)?, value(y)?, value(z)?);
         *a = (w << 2) | (x >> 4);
         *b = (x << 4) | (y >> 2);
@@ -136,7 +144,10 @@ pub fn decode(text: &[u8; TEXT_LEN]) -> Option<Sid> {
 
 /// The character for the low six bits.
 fn digit(bits: u8) -> u8 {
-    ALPHABET.get(usize::from(bits & 63)).copied().unwrap_or(b'A')
+    ALPHABET
+        .get(usize::from(bits & 63))
+        .copied()
+        .unwrap_or(b'A')
 }
 
 /// The six bits of a character.
@@ -157,7 +168,11 @@ mod tests {
     use super::*;
     use crate::decide::crypto::toy::Toy;
 
-    const CLAIMS: Claims = Claims { home: 1023, group: 7, created: 0x6543_2100 };
+    const CLAIMS: Claims = Claims {
+        home: 1023,
+        group: 7,
+        created: 0x6543_2100,
+    };
 
     #[test]
     fn opens_what_it_made() {
@@ -190,7 +205,10 @@ mod tests {
         let (c2, p2) = (Toy(3), Toy(4));
         let sid = make(&c2, &p2, &CLAIMS, [0; 7]);
         assert_eq!(open(&c, &p, &sid), None);
-        assert_eq!(open_any([Some((&c, &p)), None, Some((&c2, &p2))], &sid), Some((CLAIMS, 2)));
+        assert_eq!(
+            open_any([Some((&c, &p)), None, Some((&c2, &p2))], &sid),
+            Some((CLAIMS, 2))
+        );
         assert_eq!(open_any([Some((&c, &p)), None, None], &sid), None);
     }
 
@@ -227,7 +245,9 @@ mod tests {
 
     #[test]
     fn text_outside_the_alphabet_is_refused() {
-        for bad in [b'+', b'/', b'=', b' ', 0, 0x80, 0xff, b'@', b'[', b'`', b'{', b':', b'.'] {
+        for bad in [
+            b'+', b'/', b'=', b' ', 0, 0x80, 0xff, b'@', b'[', b'`', b'{', b':', b'.',
+        ] {
             for at in 0..TEXT_LEN {
                 let mut text = [b'x'; TEXT_LEN];
                 for (index, char) in text.iter_mut().enumerate() {

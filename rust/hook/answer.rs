@@ -47,7 +47,13 @@ fn window(ipv6: bool) -> u16 {
 }
 
 /// Puts IP header and TCP checksum around a TCP header that stands at `ip_len` in `buf`, and sends.
-fn send(packet: &Packet, buf: &mut [u8; ROOM], tuple: &Tuple, ip_len: usize, tcp_len: usize) -> Result {
+fn send(
+    packet: &Packet,
+    buf: &mut [u8; ROOM],
+    tuple: &Tuple,
+    ip_len: usize,
+    tcp_len: usize,
+) -> Result {
     let end = ip_len.saturating_add(tcp_len);
     let segment = buf.get_mut(ip_len..end).ok_or(EINVAL)?;
     let sum = checksum::transport(&tuple.vip, &tuple.client, ip::TCP, segment).ok_or(EINVAL)?;
@@ -80,7 +86,11 @@ fn ip_len(tcp: &Tcp<'_>) -> usize {
 pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
     let net = &host.net;
     let o = &tcp.seg.options;
-    let floor = if tcp.ipv6() { limits::MSS_MIN_V6 } else { limits::MSS_MIN_V4 };
+    let floor = if tcp.ipv6() {
+        limits::MSS_MIN_V6
+    } else {
+        limits::MSS_MIN_V4
+    };
     let ecn = flags::ECE | flags::CWR;
     let options = SynOptions {
         mss: o.mss.unwrap_or(floor),
@@ -129,7 +139,11 @@ fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u
         seq,
         ack,
         flags: bits,
-        window: if rst { 0 } else { window(tcp.ipv6()) >> RCV_WSCALE },
+        window: if rst {
+            0
+        } else {
+            window(tcp.ipv6()) >> RCV_WSCALE
+        },
     };
     let stamps = match tcp.seg.options.timestamps {
         Some((val, ecr)) if !rst => Some((ecr, val)),
@@ -174,7 +188,14 @@ pub(super) fn reset(host: &Host, tcp: &Tcp<'_>, packet: &Packet, why: Reason) {
             .payload_len
             .wrapping_add(one(flags::SYN))
             .wrapping_add(one(flags::FIN));
-        bare(host, tcp, packet, 0, seg.seq.wrapping_add(len), flags::RST | flags::ACK)
+        bare(
+            host,
+            tcp,
+            packet,
+            0,
+            seg.seq.wrapping_add(len),
+            flags::RST | flags::ACK,
+        )
     };
     if sent {
         host.net.count(why);

@@ -258,7 +258,9 @@ fn control(
         .read(guard)
         .and_then(|k| k.get(header.key))
         .ok_or(Reason::TunnelForged)?;
-    let covered = bytes.get(..message.mac_offset).ok_or(Reason::TunnelMalformed)?;
+    let covered = bytes
+        .get(..message.mac_offset)
+        .ok_or(Reason::TunnelMalformed)?;
     let (ours, theirs) = (key.control_mac(covered), message.mac);
     if u128::from_be_bytes(ours) ^ u128::from_be_bytes(theirs) != 0 {
         return Err(Reason::TunnelForged);
@@ -313,7 +315,10 @@ fn control(
 /// An association that another member, or user space, tells.
 pub(crate) fn learned(host: &Host, guard: &Guard, a: &Association) -> Applied {
     let net = &host.net;
-    let before = net.sessions.get(guard, &a.key).map(|e| e.association(&a.key));
+    let before = net
+        .sessions
+        .get(guard, &a.key)
+        .map(|e| e.association(&a.key));
     let applied = net.sessions.apply(guard, a);
     match applied {
         Applied::Stale => net.count(Reason::PushStale),

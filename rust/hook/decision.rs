@@ -250,7 +250,11 @@ fn rehome(
     let net = &host.net;
     let candidates = Candidates::new(host, guard, config, service);
     let key = net.keys.read(guard)?.send()?;
-    let home = candidates.id(rendezvous::pick(&key.prf(), &old.key, candidates.as_slice()))?;
+    let home = candidates.id(rendezvous::pick(
+        &key.prf(),
+        &old.key,
+        candidates.as_slice(),
+    ))?;
     net.count(Reason::Rehomed);
     let new = Association {
         home,

@@ -5,7 +5,8 @@
 use kernel::{
     prelude::*,
     sync::{
-        Arc, ArcBorrow, //
+        Arc,
+        ArcBorrow, //
     },
 };
 
@@ -118,11 +119,12 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
     if devices.inet.is_none() {
         devices.inet = Some([Inet::new(host, false)?, Inet::new(host, true)?]);
     }
-    let new = Registration::ingress(host.net.ns, ifindex, Arc::from(host)).map(|ingress| Attached {
-        ifindex,
-        name,
-        _ingress: ingress,
-    });
+    let new =
+        Registration::ingress(host.net.ns, ifindex, Arc::from(host)).map(|ingress| Attached {
+            ifindex,
+            name,
+            _ingress: ingress,
+        });
     let free = devices.attached.iter_mut().find(|slot| slot.is_none());
     let done = match (new, free) {
         (Ok(new), Some(slot)) => {

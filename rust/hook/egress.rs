@@ -69,7 +69,9 @@ fn begin(
     flow: &Flow,
 ) {
     let net = &host.net;
-    let Some(start) = flow.response_at() else { return };
+    let Some(start) = flow.response_at() else {
+        return;
+    };
     if seq::lt(tcp.seg.seq, start) {
         // Sent before, as it is.
         return;
@@ -177,7 +179,9 @@ fn shifted(
         Outgoing::Split { offset } => {
             let done = net.inserts.get(guard, &tcp.tuple).and_then(|bytes| {
                 let (header, at) = (tcp.seg.header_len, offset as usize);
-                packet.insert_tcp(l4, header, at, bytes.as_bytes(), tcp.ipv6()).ok()
+                packet
+                    .insert_tcp(l4, header, at, bytes.as_bytes(), tcp.ipv6())
+                    .ok()
             });
             if done.is_none() {
                 net.count(Reason::InsertFailed);

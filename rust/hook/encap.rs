@@ -64,7 +64,11 @@ fn forward(
     };
     let data = Data {
         farm: config.farm.id,
-        inner: if tuple.vip.is_v4() { Inner::V4 } else { Inner::V6 },
+        inner: if tuple.vip.is_v4() {
+            Inner::V4
+        } else {
+            Inner::V6
+        },
         sender: Sender {
             member: me.id(),
             key: key.id,

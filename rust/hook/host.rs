@@ -8,7 +8,9 @@ use kernel::{
     sync::{
         atomic::{Atomic, Relaxed},
         rcu::Guard,
-        Arc, ArcBorrow, Mutex, //
+        Arc,
+        ArcBorrow,
+        Mutex, //
     },
 };
 

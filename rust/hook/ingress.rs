@@ -212,11 +212,9 @@ fn known(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>, flow: &Flow) -> Known {
         Action::Relay { hand_off } => Known::Relay { hand_off },
         Action::AnswerSyn | Action::Renew => Known::New,
         Action::DropDuplicate => Known::Duplicate,
-        Action::Hold
-        | Action::Deliver
-        | Action::Spawn
-        | Action::DropEarly
-        | Action::Refuse => Known::Pass,
+        Action::Hold | Action::Deliver | Action::Spawn | Action::DropEarly | Action::Refuse => {
+            Known::Pass
+        }
     }
 }
 
@@ -252,7 +250,11 @@ fn syn(
 }
 
 /// What the cookie in a segment says, if it is genuine.
-fn cookie(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>) -> Option<crate::decide::cookie::Established> {
+fn cookie(
+    host: &Host,
+    keys: &KeyRing,
+    tcp: &Tcp<'_>,
+) -> Option<crate::decide::cookie::Established> {
     keys.verify_cookie(
         &tcp.tuple,
         tcp.seg.seq.wrapping_sub(1),

@@ -55,7 +55,9 @@ fn try_send(
     };
     let mut buf = [0; MESSAGE];
     let len = emit(&mut buf, &header)?;
-    let (covered, mac) = buf.get_mut(..len)?.split_last_chunk_mut::<{ control::MAC_LEN }>()?;
+    let (covered, mac) = buf
+        .get_mut(..len)?
+        .split_last_chunk_mut::<{ control::MAC_LEN }>()?;
     *mac = key.control_mac(covered);
     tunnel
         .send(

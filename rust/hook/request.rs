@@ -96,7 +96,16 @@ pub(super) fn first(
     }
     let (packet, verdict) = packet.steal();
     let one = core::iter::once((packet, tcp.l4()));
-    deliver::hand_over(host, guard, config, &hs.tuple, &terms, one, tcp.ifindex, false);
+    deliver::hand_over(
+        host,
+        guard,
+        config,
+        &hs.tuple,
+        &terms,
+        one,
+        tcp.ifindex,
+        false,
+    );
     verdict
 }
 
@@ -110,7 +119,14 @@ pub(super) fn early(
     hs: &Handshake,
 ) -> Verdict {
     let now = time::boot_ms();
-    let new = Waiting::new(hs.tuple, hs.client_isn, hs.cookie, hs.agreed, tcp.ifindex, now);
+    let new = Waiting::new(
+        hs.tuple,
+        hs.client_isn,
+        hs.cookie,
+        hs.agreed,
+        tcp.ifindex,
+        now,
+    );
     match KBox::new(new, GFP_ATOMIC) {
         Ok(waiting) => more(host, guard, config, tcp, packet, waiting),
         Err(_) => {
@@ -159,7 +175,15 @@ pub(super) fn more(
     // What does not fit any more comes again when the connection has its owner.
     if waiting.hold(held).is_err() || admission == Admission::Full {
         net.count(Reason::HoldFull);
-        decide(host, guard, config, tcp.service, waiting, Asked::Unknown, false);
+        decide(
+            host,
+            guard,
+            config,
+            tcp.service,
+            waiting,
+            Asked::Unknown,
+            false,
+        );
         return verdict;
     }
     match read(&waiting, tcp.service) {

@@ -45,7 +45,9 @@ impl Hook for Spawn {
             return packet.accept();
         }
         if flow.status().state == State::Live {
-            flow.on(net.uptime(), |f| f.on_client_segment(&segment(&tcp, First::No, true)));
+            flow.on(net.uptime(), |f| {
+                f.on_client_segment(&segment(&tcp, First::No, true))
+            });
             return packet.accept();
         }
         decided(host, packet, &tcp, &flow)
@@ -71,7 +73,9 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
         && tcp.seg.ack == terms.cookie.wrapping_add(1);
     let first = if same { First::Same } else { First::No };
     let here = matches!(socket, Socket::Full | Socket::Request);
-    match flow.on(net.uptime(), |f| f.on_client_segment(&segment(tcp, first, here))) {
+    match flow.on(net.uptime(), |f| {
+        f.on_client_segment(&segment(tcp, first, here))
+    }) {
         Action::Spawn => {}
         Action::DropEarly => {
             net.count(Reason::SpawnNotYet);
@@ -108,7 +112,9 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
         mss: terms.mss,
         snd_wscale: terms.snd_wscale,
         rcv_wscale: terms.rcv_wscale,
-        timestamps: terms.tsecr.and_then(|ecr| stamps.map(|(val, _)| (val, ecr))),
+        timestamps: terms
+            .tsecr
+            .and_then(|ecr| stamps.map(|(val, _)| (val, ecr))),
         sack: terms.sack,
         ecn: terms.ecn,
     };

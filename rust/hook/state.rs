@@ -14,7 +14,10 @@ use crate::{
     kapi::{tcp as stack, time, work::Job},
     table::{config::Config, member::Member},
     wire::control::{
-        self, BatchSeen, Listener, StateMsg, //
+        self,
+        BatchSeen,
+        Listener,
+        StateMsg, //
     },
 };
 
@@ -94,7 +97,10 @@ fn own(host: &Host, guard: &Guard, config: &Config, me: &Member) -> StateMsg {
 fn cpu(host: &Host) -> u16 {
     let (busy, total) = time::cpu_times();
     let (last_busy, last_total) = host.net.cpu_before.swap(busy, total);
-    let (busy, total) = (busy.saturating_sub(last_busy), total.saturating_sub(last_total));
+    let (busy, total) = (
+        busy.saturating_sub(last_busy),
+        total.saturating_sub(last_total),
+    );
     let permille = busy.saturating_mul(1000).checked_div(total).unwrap_or(0);
     permille.min(1000) as u16
 }
@@ -109,7 +115,13 @@ fn keep(host: &Host, member: &Member, said: &StateMsg) {
 }
 
 /// A state message has arrived.
-pub(super) fn received(host: &Host, guard: &Guard, config: &Config, from: &Member, said: &StateMsg) {
+pub(super) fn received(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    from: &Member,
+    said: &StateMsg,
+) {
     host.net.count(Reason::StateReceived);
     let skew = (said.clock_s as i64).wrapping_sub(host.net.now_s() as i64);
     from.live.skew_ms.store(skew.saturating_mul(1000), Relaxed);

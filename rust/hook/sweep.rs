@@ -86,7 +86,12 @@ fn flows(host: &Host) -> Result {
 fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, scale: u64) {
     let net = &host.net;
     // Time runs slower for everything when the farm is scaled.
-    let ms = |s: u32| u64::from(s).saturating_mul(1000).checked_div(scale).unwrap_or(0);
+    let ms = |s: u32| {
+        u64::from(s)
+            .saturating_mul(1000)
+            .checked_div(scale)
+            .unwrap_or(0)
+    };
     let (idle, age) = (ms(flow.idle(now)), ms(flow.age(now)));
     let status = flow.status();
     let mut what = flow::expire(&status, idle, age, Socket::Unknown);

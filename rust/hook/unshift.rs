@@ -81,7 +81,11 @@ fn unshift(
     if ack != seg.ack && !packet.replace_tcp(l4, 8, &ack.to_be_bytes()) {
         return None;
     }
-    let scale = if t.has(flags::SYN) { 0 } else { flow.snd_wscale() };
+    let scale = if t.has(flags::SYN) {
+        0
+    } else {
+        flow.snd_wscale()
+    };
     let window = shift.window(seg.ack, seg.window, scale);
     if window != seg.window && !packet.replace_tcp(l4, 14, &window.to_be_bytes()) {
         return None;

@@ -126,7 +126,13 @@ unsafe extern "C" fn thunk<H: Hook>(
 }
 
 impl<H: Hook> Registration<H> {
-    fn register(ns: NetNs, ifindex: u32, at: Point, ipv6: bool, state: Arc<H::State>) -> Result<Self> {
+    fn register(
+        ns: NetNs,
+        ifindex: u32,
+        at: Point,
+        ipv6: bool,
+        state: Arc<H::State>,
+    ) -> Result<Self> {
         let mut err = 0;
         let p = Arc::as_ptr(&state).cast_mut();
         // SAFETY: The namespace is alive; the thunk takes exactly this pointer.

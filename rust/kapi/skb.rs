@@ -137,7 +137,9 @@ impl Packet {
             if p.is_null() || n == 0 {
                 // The frag list: through a buffer.
                 let want = copy.len().min(end.wrapping_sub(at));
-                let Some(part) = copy.get_mut(..want) else { return };
+                let Some(part) = copy.get_mut(..want) else {
+                    return;
+                };
                 if !self.copy(at, part) || !each(part) {
                     return;
                 }

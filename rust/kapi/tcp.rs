@@ -90,9 +90,7 @@ pub(crate) fn listener(ns: NetNs, addr: &Addr, port: u16, ifindex: u32) -> Liste
         present: false,
     };
     // SAFETY: The namespace is alive; the address has 16 bytes; `out` is valid for writing.
-    unsafe {
-        ffi::homing_tcp_listener(ns.as_ptr(), addr.0.as_ptr(), port, ifindex, &mut out)
-    };
+    unsafe { ffi::homing_tcp_listener(ns.as_ptr(), addr.0.as_ptr(), port, ifindex, &mut out) };
     Listener {
         present: out.present,
         backlog: out.backlog,

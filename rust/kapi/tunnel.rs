@@ -179,7 +179,12 @@ impl<R: Receiver> Tunnel<R> {
 
     /// Takes `header_len` bytes of framing off, so that the packet starts at the inner network
     /// header. `None` (and the packet gone) when memory fails.
-    pub(crate) fn unwrap(&self, mut packet: Packet, header_len: usize, ipv6: bool) -> Option<Packet> {
+    pub(crate) fn unwrap(
+        &self,
+        mut packet: Packet,
+        header_len: usize,
+        ipv6: bool,
+    ) -> Option<Packet> {
         // SAFETY: By the invariants; the packet is ours.
         let err = unsafe {
             ffi::homing_tunnel_pull(self.raw.as_ptr(), packet.raw(), header_len as u32, ipv6)

@@ -89,11 +89,15 @@ impl Config {
         // Of the largest size from the start: growing counts with a check for overflow.
         let mut members = KVec::with_capacity(limits::MEMBERS_MAX, GFP_KERNEL)?;
         for m in &self.members {
-            members.push_within_capacity(m.clone()).map_err(|_| ENOSPC)?;
+            members
+                .push_within_capacity(m.clone())
+                .map_err(|_| ENOSPC)?;
         }
         let mut services = KVec::with_capacity(limits::SERVICES_MAX, GFP_KERNEL)?;
         for s in &self.services {
-            services.push_within_capacity(s.clone()).map_err(|_| ENOSPC)?;
+            services
+                .push_within_capacity(s.clone())
+                .map_err(|_| ENOSPC)?;
         }
         Ok(KBox::new(
             Self {
@@ -128,7 +132,10 @@ impl Config {
 
     /// The other members.
     pub(crate) fn others(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().map(|m| &**m).filter(|m| m.id() != self.local)
+        self.members
+            .iter()
+            .map(|m| &**m)
+            .filter(|m| m.id() != self.local)
     }
 
     /// The service at an address and port.
@@ -137,7 +144,9 @@ impl Config {
         if !self.ports.has(port) {
             return None;
         }
-        self.services.iter().find(|s| s.port == port && s.vip == *vip)
+        self.services
+            .iter()
+            .find(|s| s.port == port && s.vip == *vip)
     }
 }
 

@@ -97,7 +97,11 @@ impl Flow {
             status: Atomic::new(status.to_bits()),
             used: Atomic::new(now),
             since: Atomic::new(now),
-            response: Atomic::new(if t.insert { RESPONSE | u64::from(t.cookie.wrapping_add(1)) } else { 0 }),
+            response: Atomic::new(if t.insert {
+                RESPONSE | u64::from(t.cookie.wrapping_add(1))
+            } else {
+                0
+            }),
             shift: Atomic::new(0),
             client_isn: t.client_isn,
             cookie: t.cookie,

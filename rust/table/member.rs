@@ -252,7 +252,11 @@ pub(crate) struct Member {
 
 impl Member {
     /// A member; `live` is taken from the one it replaces. Process context.
-    pub(crate) fn new(settings: Settings, local: bool, live: Option<Arc<Live>>) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        settings: Settings,
+        local: bool,
+        live: Option<Arc<Live>>,
+    ) -> Result<Arc<Self>> {
         let live = match live {
             Some(live) => live,
             None => Arc::new(Live::new()?, GFP_KERNEL)?,
@@ -316,7 +320,10 @@ impl Member {
             State::Down
         } else {
             let mut votes = member::Votes::default();
-            for voter in config.others().filter(|v| v.id() != self.id() && v.is_heard(clock)) {
+            for voter in config
+                .others()
+                .filter(|v| v.id() != self.id() && v.is_heard(clock))
+            {
                 votes.add(voter.hears(self.id()));
             }
             member::liveness(&self.heard(clock), clock.now_ms, &clock.times, &votes).into()
@@ -342,7 +349,11 @@ impl Member {
     pub(crate) fn has_listener(&self, guard: &Guard, service: u32) -> bool {
         match self.live.belief.read(guard).and_then(|b| b.listener) {
             Some(believed) => believed,
-            None => self.live.listeners.iter().any(|l| l.load(Relaxed) == service),
+            None => self
+                .live
+                .listeners
+                .iter()
+                .any(|l| l.load(Relaxed) == service),
         }
     }
 

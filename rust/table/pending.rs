@@ -115,7 +115,9 @@ impl Waiting {
 
     fn memory(&self) -> u64 {
         let held = self.held.iter().flatten();
-        held.fold(0, |sum: u64, h| sum.saturating_add(h.packet.truesize() as u64))
+        held.fold(0, |sum: u64, h| {
+            sum.saturating_add(h.packet.truesize() as u64)
+        })
     }
 }
 
@@ -159,7 +161,9 @@ impl Pending {
             .to_bytes()
             .iter()
             .fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(*b)));
-        self.buckets.get((hash ^ (hash >> 6)) as usize % BUCKETS)?.as_ref()
+        self.buckets
+            .get((hash ^ (hash >> 6)) as usize % BUCKETS)?
+            .as_ref()
     }
 
     fn taken(&self, waiting: &Waiting) {
@@ -173,7 +177,11 @@ impl Pending {
             return None;
         }
         let is = |w: &KBox<Waiting>| w.tuple == *tuple;
-        let waiting = self.bucket(tuple)?.lock().iter_mut().find_map(|slot| slot.take_if(|w| is(w)))?;
+        let waiting = self
+            .bucket(tuple)?
+            .lock()
+            .iter_mut()
+            .find_map(|slot| slot.take_if(|w| is(w)))?;
         self.taken(&waiting);
         Some(waiting)
     }

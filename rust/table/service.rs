@@ -141,9 +141,8 @@ impl Service {
 /// FNV-1a over address and port; never 0. Only tells a farm's few services apart: not secret.
 fn name(vip: &Addr, port: u16) -> u32 {
     let port = port.to_be_bytes();
-    let hash = Iterator::chain(vip.0.iter(), &port)
-        .fold(0x811c_9dc5u32, |h, b| {
-            (h ^ u32::from(*b)).wrapping_mul(0x0100_0193)
-        });
+    let hash = Iterator::chain(vip.0.iter(), &port).fold(0x811c_9dc5u32, |h, b| {
+        (h ^ u32::from(*b)).wrapping_mul(0x0100_0193)
+    });
     hash.max(1)
 }

@@ -33,10 +33,9 @@ impl Sighted {
     /// Whether a segment was seen before; it is remembered. Any context.
     pub(crate) fn again(&self, tuple: &Tuple, seq: u32) -> bool {
         let (tuple, seq) = (tuple.to_bytes(), seq.to_be_bytes());
-        let hash = Iterator::chain(tuple.iter(), &seq)
-            .fold(self.seed, |h, b| {
-                (h ^ u32::from(*b)).wrapping_mul(0x0100_0193).rotate_left(5)
-            });
+        let hash = Iterator::chain(tuple.iter(), &seq).fold(self.seed, |h, b| {
+            (h ^ u32::from(*b)).wrapping_mul(0x0100_0193).rotate_left(5)
+        });
         let mark = hash.max(1);
         match self.slots.get(hash as usize % SLOTS) {
             Some(slot) if slot.load(Relaxed) == mark => true,

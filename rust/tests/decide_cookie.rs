@@ -35,9 +35,20 @@ fn tuples() -> impl Strategy<Value = Tuple> {
 
 fn options() -> impl Strategy<Value = SynOptions> {
     let wscale = prop_oneof![Just(None), (0u8..=14).prop_map(Some)];
-    (any::<u16>(), wscale, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(mss, wscale, sack, timestamps, ecn)| SynOptions { mss, wscale, sack, timestamps, ecn },
+    (
+        any::<u16>(),
+        wscale,
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
     )
+        .prop_map(|(mss, wscale, sack, timestamps, ecn)| SynOptions {
+            mss,
+            wscale,
+            sack,
+            timestamps,
+            ecn,
+        })
 }
 
 proptest! {
@@ -140,10 +151,19 @@ fn guesses_fail() {
 #[test]
 fn cookies_spread() {
     let key = Sip([3; 16]);
-    let opts = SynOptions { mss: 1460, wscale: Some(7), sack: true, timestamps: true, ecn: false };
+    let opts = SynOptions {
+        mss: 1460,
+        wscale: Some(7),
+        sack: true,
+        timestamps: true,
+        ecn: false,
+    };
     let mut set = [0u32; 32];
     for client_port in 0..20_000 {
-        let tuple = Tuple { client_port, ..Tuple::default() };
+        let tuple = Tuple {
+            client_port,
+            ..Tuple::default()
+        };
         let value = cookie::make(&key, 1, &tuple, 1, &opts, 5000);
         for (bit, count) in set.iter_mut().enumerate() {
             *count += (value >> bit) & 1;

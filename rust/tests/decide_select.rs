@@ -23,11 +23,21 @@ impl Prf for Sip {
 }
 
 fn farm() -> impl Strategy<Value = Vec<Candidate>> {
-    let member = (any::<u16>(), prop_oneof![0u16..5, any::<u16>()], any::<u32>(), any::<bool>());
+    let member = (
+        any::<u16>(),
+        prop_oneof![0u16..5, any::<u16>()],
+        any::<u32>(),
+        any::<bool>(),
+    );
     prop::collection::vec(member, 0..64).prop_map(|members| {
         let mut list: Vec<_> = members
             .into_iter()
-            .map(|(id, weight, load, eligible)| Candidate { id, weight, load, eligible })
+            .map(|(id, weight, load, eligible)| Candidate {
+                id,
+                weight,
+                load,
+                eligible,
+            })
             .collect();
         list.sort_by_key(|c| c.id);
         list.dedup_by_key(|c| c.id);
@@ -163,7 +173,10 @@ fn two_thousand_sessions() {
                     eligible: true,
                 });
                 for (c, sessions) in list.iter_mut().zip(sessions) {
-                    c.load = load(&Report { sessions, ..Report::default() });
+                    c.load = load(&Report {
+                        sessions,
+                        ..Report::default()
+                    });
                 }
                 let random = key.prf(&[seed.to_le_bytes(), n.to_le_bytes()].concat());
                 sessions[pick(policy, &list, random, &mut cursor).unwrap()] += 1;

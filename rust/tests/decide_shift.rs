@@ -114,7 +114,10 @@ impl World {
         let advertised = case.buffer >> case.wscale << case.wscale;
         Self {
             rng: Rng(case.seed),
-            shift: Shift::new(Insert { at, len: case.insert as u16 }),
+            shift: Shift::new(Insert {
+                at,
+                len: case.insert as u16,
+            }),
             una: 0,
             nxt: 0,
             sacked: vec![false; case.server + 1],
@@ -145,7 +148,12 @@ impl World {
     /// Server bytes (and FIN) among the client's first `client` bytes: what an acknowledgement, or
     /// a window's edge, means to the server. Behind the end both count alike.
     fn server_part(&self, client: usize) -> usize {
-        let known = self.origin.iter().take(client).filter(|o| o.is_some()).count();
+        let known = self
+            .origin
+            .iter()
+            .take(client)
+            .filter(|o| o.is_some())
+            .count();
         known + client.saturating_sub(self.origin.len())
     }
 
@@ -177,10 +185,19 @@ impl World {
     /// Sends something again that is not known to have arrived, cut anew.
     fn send_again(&mut self, whole_hole: bool) {
         let missing: Vec<usize> = (self.una..self.nxt).filter(|s| !self.sacked[*s]).collect();
-        let Some(first) = missing.first().copied() else { return };
-        let begin = if whole_hole { first } else { missing[self.rng.below(missing.len())] };
+        let Some(first) = missing.first().copied() else {
+            return;
+        };
+        let begin = if whole_hole {
+            first
+        } else {
+            missing[self.rng.below(missing.len())]
+        };
         let most = 1 + self.rng.below(60);
-        let hole = (begin..self.nxt).take(most).take_while(|s| !self.sacked[*s]).count();
+        let hole = (begin..self.nxt)
+            .take(most)
+            .take_while(|s| !self.sacked[*s])
+            .count();
         self.send(begin, begin + hole);
     }
 
@@ -189,7 +206,11 @@ impl World {
         let (seq, place) = if probe {
             (self.wire(self.una).wrapping_sub(1), None)
         } else {
-            let end = self.place.get(self.nxt).copied().unwrap_or(self.origin.len());
+            let end = self
+                .place
+                .get(self.nxt)
+                .copied()
+                .unwrap_or(self.origin.len());
             (self.wire(self.nxt), Some(end))
         };
         let moved = match self.shift.outgoing(seq, 0, flags::ACK) {
@@ -216,7 +237,11 @@ impl World {
         let FromServer { begin, end } = segment;
         let fin = end > self.case.server;
         let data = self.bytes[begin..end.min(self.case.server)].to_vec();
-        let flags = if fin { flags::FIN | flags::ACK } else { flags::ACK };
+        let flags = if fin {
+            flags::FIN | flags::ACK
+        } else {
+            flags::ACK
+        };
         let seq = self.wire(begin);
         let segment = match self.shift.outgoing(seq, data.len() as u32, flags) {
             Outgoing::Before => ToClient { seq, data, fin },
@@ -245,8 +270,11 @@ impl World {
         let mut rest = segment;
         while rest.data.len() > size {
             let tail = rest.data.split_off(size);
-            let next =
-                ToClient { seq: rest.seq.wrapping_add(size as u32), data: tail, fin: rest.fin };
+            let next = ToClient {
+                seq: rest.seq.wrapping_add(size as u32),
+                data: tail,
+                fin: rest.fin,
+            };
             self.down.push(ToClient { fin: false, ..rest });
             rest = next;
         }
@@ -260,12 +288,18 @@ impl World {
         let len = segment.data.len() + usize::from(segment.fin);
         for i in 0..len {
             let at = begin + i as isize;
-            let Ok(at) = usize::try_from(at) else { continue };
+            let Ok(at) = usize::try_from(at) else {
+                continue;
+            };
             if at < self.rcv_nxt || at >= self.advertised {
                 continue;
             }
             assert!(at < self.got.len(), "data behind the end of the stream");
-            assert_eq!(segment.data.get(i).copied(), self.byte_for_client(at), "byte {at}");
+            assert_eq!(
+                segment.data.get(i).copied(),
+                self.byte_for_client(at),
+                "byte {at}"
+            );
             self.got[at] = true;
         }
         while self.got.get(self.rcv_nxt) == Some(&true) {
@@ -276,14 +310,20 @@ impl World {
     }
 
     fn client_reads(&mut self, everything: bool) {
-        let n = if everything { self.unread } else { self.rng.below(self.unread + 1) };
+        let n = if everything {
+            self.unread
+        } else {
+            self.rng.below(self.unread + 1)
+        };
         self.unread -= n;
         self.client_acks();
     }
 
     fn client_acks(&mut self) {
         let free = self.case.buffer.saturating_sub(self.unread) >> self.case.wscale;
-        self.advertised = self.advertised.max(self.rcv_nxt + (free << self.case.wscale));
+        self.advertised = self
+            .advertised
+            .max(self.rcv_nxt + (free << self.case.wscale));
         let window = ((self.advertised - self.rcv_nxt) >> self.case.wscale).min(65_535) as u16;
         let mut runs: Vec<(usize, usize)> = vec![];
         for at in (self.rcv_nxt..self.got.len()).filter(|at| self.got[*at]) {
@@ -302,11 +342,21 @@ impl World {
             let end = begin + 1 + self.rng.below(self.rcv_nxt - begin);
             runs.insert(0, (begin, end));
         }
-        let blocks = runs.iter().map(|(l, r)| (self.wire(*l), self.wire(*r))).collect();
-        let segment = ToServer { ack: self.wire(self.rcv_nxt), blocks, window };
+        let blocks = runs
+            .iter()
+            .map(|(l, r)| (self.wire(*l), self.wire(*r)))
+            .collect();
+        let segment = ToServer {
+            ack: self.wire(self.rcv_nxt),
+            blocks,
+            window,
+        };
         // The order of what a client says, before anything overtakes.
         let now = self.shift.ack(segment.ack);
-        assert!(self.offset(now) >= self.una as isize, "an acknowledgement goes back");
+        assert!(
+            self.offset(now) >= self.una as isize,
+            "an acknowledgement goes back"
+        );
         self.up.push(segment);
     }
 
@@ -332,18 +382,26 @@ impl World {
                 assert!(self.got[self.place[s]], "server byte {s} has not arrived");
                 if s == self.case.at {
                     let insert = s..s + self.case.insert;
-                    assert!(self.got[insert].iter().all(|g| *g), "the insert has not arrived");
+                    assert!(
+                        self.got[insert].iter().all(|g| *g),
+                        "the insert has not arrived"
+                    );
                 }
                 self.sacked[s] = true;
             }
             for s in client.filter_map(|c| self.origin[c]) {
-                assert!(server.contains(&s) || s == self.case.at, "server byte {s} is left out");
+                assert!(
+                    server.contains(&s) || s == self.case.at,
+                    "server byte {s} is left out"
+                );
             }
         }
 
         let unit = 1usize << self.case.wscale;
         let client_room = usize::from(segment.window) * unit;
-        let window = self.shift.window(segment.ack, segment.window, self.case.wscale);
+        let window = self
+            .shift
+            .window(segment.ack, segment.window, self.case.wscale);
         let room = usize::from(window) * unit;
         let exact = self.server_part(client_ack + client_room) - ack;
         match self.shift.phase() {
@@ -371,7 +429,11 @@ impl World {
                 // The place of an insert is known when the byte there is first sent, and what is
                 // sent first reaches the hook in order. Later ones may cross with what comes in.
                 let ready = self.shift.phase() == Phase::Ready;
-                let next = if ready { 0 } else { self.rng.below(self.made.len()) };
+                let next = if ready {
+                    0
+                } else {
+                    self.rng.below(self.made.len())
+                };
                 let segment = self.made.remove(next);
                 self.hook_out(segment);
             }
@@ -404,7 +466,12 @@ impl World {
         let mut rounds = 0;
         while self.una <= self.case.server {
             rounds += 1;
-            assert!(rounds < 3000, "stands still at {} of {}", self.una, self.case.server);
+            assert!(
+                rounds < 3000,
+                "stands still at {} of {}",
+                self.una,
+                self.case.server
+            );
             self.send_again(true);
             if !self.send_new() && self.una == self.nxt {
                 self.send_empty(true);
@@ -425,7 +492,9 @@ impl World {
         assert!(!self.shift.needs_bytes());
         // A reset now must be exactly at the client's next number, RFC 5961 section 3.
         let seq = self.wire(self.nxt);
-        let want = Outgoing::After { seq: self.wire(self.rcv_nxt) };
+        let want = Outgoing::After {
+            seq: self.wire(self.rcv_nxt),
+        };
         assert_eq!(self.shift.outgoing(seq, 0, flags::RST), want);
         // ICMP that quotes what we sent.
         for (server, client) in self.place.iter().enumerate() {
@@ -451,7 +520,17 @@ fn cases() -> impl Strategy<Value = Case> {
         |(seed, base, (server, at), insert, buffer, (wscale, loss, steps))| {
             // The buffer holds at least one unit, or the client could never open its window.
             let buffer = buffer.max(1 << wscale);
-            Case { seed, base, server, at, insert, wscale, buffer, loss, steps }
+            Case {
+                seed,
+                base,
+                server,
+                at,
+                insert,
+                wscale,
+                buffer,
+                loss,
+                steps,
+            }
         },
     )
 }

@@ -74,7 +74,12 @@ fn hear_all<'a>(records: impl Iterator<Item = &'a Association>) -> Option<Associ
 fn segments() -> impl Strategy<Value = ClientSegment> {
     let first = prop_oneof![Just(First::No), Just(First::Same), Just(First::Other)];
     (any::<u8>(), 0u32..2, first, any::<bool>()).prop_map(|(flags, payload_len, first, socket)| {
-        ClientSegment { flags, payload_len, first, socket }
+        ClientSegment {
+            flags,
+            payload_len,
+            first,
+            socket,
+        }
     })
 }
 

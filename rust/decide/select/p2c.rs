@@ -45,7 +45,12 @@ mod tests {
     use crate::decide::load::Report;
 
     fn member(id: u16, weight: u16, load: u32) -> Candidate {
-        Candidate { id, weight, load, eligible: true }
+        Candidate {
+            id,
+            weight,
+            load,
+            eligible: true,
+        }
     }
 
     #[test]
@@ -56,14 +61,20 @@ mod tests {
             // Per weight: 30 on 4 is less than 10 on 1, and the largest numbers do not overflow.
             assert_eq!(pick(&[member(1, 1, 10), member(2, 4, 30)], random), Some(1));
             let full = member(1, u16::MAX, u32::MAX);
-            assert_eq!(pick(&[full, member(2, u16::MAX, u32::MAX - 1)], random), Some(1));
+            assert_eq!(
+                pick(&[full, member(2, u16::MAX, u32::MAX - 1)], random),
+                Some(1)
+            );
         }
     }
 
     #[test]
     fn the_ineligible_never_wins() {
         let list = [
-            Candidate { eligible: false, ..member(1, 9, 0) },
+            Candidate {
+                eligible: false,
+                ..member(1, 9, 0)
+            },
             member(2, 1, 500),
             member(3, 0, 0),
             member(4, 1, 500),
@@ -75,7 +86,12 @@ mod tests {
 
     #[test]
     fn idle_members_share_by_weight() {
-        let list = [member(1, 1, 0), member(2, 1, 0), member(3, 2, 0), member(4, 4, 0)];
+        let list = [
+            member(1, 1, 0),
+            member(2, 1, 0),
+            member(3, 2, 0),
+            member(4, 4, 0),
+        ];
         let mut got = [0u32; 4];
         for random in (0..8000).map(mix) {
             if let Some(count) = pick(&list, random).and_then(|i| got.get_mut(i)) {
@@ -93,9 +109,17 @@ mod tests {
     fn sessions_end_in_proportion_to_weight() {
         let mut sessions = [0u32; 4];
         for random in (0..2000).map(mix) {
-            let mut list = [member(1, 1, 0), member(2, 1, 0), member(3, 2, 0), member(4, 4, 0)];
+            let mut list = [
+                member(1, 1, 0),
+                member(2, 1, 0),
+                member(3, 2, 0),
+                member(4, 4, 0),
+            ];
             for (c, s) in list.iter_mut().zip(&sessions) {
-                c.load = load(&Report { sessions: *s, ..Report::default() });
+                c.load = load(&Report {
+                    sessions: *s,
+                    ..Report::default()
+                });
             }
             if let Some(count) = pick(&list, random).and_then(|i| sessions.get_mut(i)) {
                 *count += 1;
@@ -117,9 +141,18 @@ mod tests {
                 reported = sessions;
                 own = [0; 4];
             }
-            let mut list = [member(1, 1, 0), member(2, 1, 0), member(3, 1, 0), member(4, 1, 0)];
+            let mut list = [
+                member(1, 1, 0),
+                member(2, 1, 0),
+                member(3, 1, 0),
+                member(4, 1, 0),
+            ];
             for ((c, s), o) in list.iter_mut().zip(&reported).zip(&own) {
-                c.load = load(&Report { sessions: *s, unreported: *o, ..Report::default() });
+                c.load = load(&Report {
+                    sessions: *s,
+                    unreported: *o,
+                    ..Report::default()
+                });
             }
             let picked = pick(&list, random);
             for count in [&mut sessions, &mut own] {
@@ -142,7 +175,11 @@ mod tests {
                 for ((i, c), s) in list.iter_mut().enumerate().zip(&sessions) {
                     c.eligible = i < members;
                     let cpu_permille = if i == 0 { 1000 } else { 0 };
-                    c.load = load(&Report { sessions: *s, cpu_permille, ..Report::default() });
+                    c.load = load(&Report {
+                        sessions: *s,
+                        cpu_permille,
+                        ..Report::default()
+                    });
                 }
                 if let Some(count) = pick(&list, random).and_then(|i| sessions.get_mut(i)) {
                     *count += 1;

@@ -18,7 +18,11 @@ use crate::decide::select::Candidate;
 pub fn pick<P: Prf>(prf: &P, key: &[u8; 16], candidates: &[Candidate]) -> Option<usize> {
     let mut best: Option<(usize, Score)> = None;
     for (index, c) in indexed(candidates).filter(|(_, c)| c.share() != 0) {
-        let score = Score { weight: c.share(), cost: cost(draw(prf, key, c.id)), id: c.id };
+        let score = Score {
+            weight: c.share(),
+            cost: cost(draw(prf, key, c.id)),
+            id: c.id,
+        };
         if best.as_ref().is_none_or(|(_, other)| score.beats(other)) {
             best = Some((index, score));
         }
@@ -36,8 +40,10 @@ struct Score {
 impl Score {
     /// 16 by 38 bits each side. Equal scores go to the lower id, so that order does not matter.
     fn beats(&self, other: &Self) -> bool {
-        let (mine, its) =
-            (self.weight.wrapping_mul(other.cost), other.weight.wrapping_mul(self.cost));
+        let (mine, its) = (
+            self.weight.wrapping_mul(other.cost),
+            other.weight.wrapping_mul(self.cost),
+        );
         mine > its || mine == its && self.id < other.id
     }
 }
@@ -46,7 +52,27 @@ impl Score {
 fn draw<P: Prf>(prf: &P, key: &[u8; 16], id: u16) -> u64 {
     let [h, l] = id.to_be_bytes();
     let [a, b, c, d, e, f, g, i, j, k, m, n, o, p, q, r] = *key;
-    prf.prf(&[Use::Rendezvous as u8, a, b, c, d, e, f, g, i, j, k, m, n, o, p, q, r, h, l])
+    prf.prf(&[
+        Use::Rendezvous as u8,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        i,
+        j,
+        k,
+        m,
+        n,
+        o,
+        p,
+        q,
+        r,
+        h,
+        l,
+    ])
 }
 
 /// Bits behind the point of [`cost`].
@@ -72,7 +98,10 @@ fn cost(bits: u64) -> u64 {
     (u64::from(zeros).wrapping_add(1) << FRACTION).wrapping_sub(log)
 }
 
-#[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_select_rendezvous))]
+#[cfg_attr(
+    CONFIG_RUST,
+    ::kernel::prelude::kunit_tests(homing_decide_select_rendezvous)
+)]
 #[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::*;
@@ -86,7 +115,12 @@ mod tests {
     }
 
     fn members() -> [Candidate; 4] {
-        let m = |id, weight| Candidate { id, weight, load: 0, eligible: true };
+        let m = |id, weight| Candidate {
+            id,
+            weight,
+            load: 0,
+            eligible: true,
+        };
         [m(1, 1), m(2, 1), m(3, 2), m(4, 4)]
     }
 

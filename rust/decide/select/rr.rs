@@ -27,8 +27,9 @@ pub fn pick(candidates: &[Candidate], turn: u32) -> Option<usize> {
     }
     let place = turn.saturating_sub(wishes(candidates, low));
     // No member makes two wishes in one moment: weights are far smaller than a round is long.
-    let mut now =
-        indexed(candidates).filter(|(_, c)| made(c, high) > made(c, low)).map(|(index, _)| index);
+    let mut now = indexed(candidates)
+        .filter(|(_, c)| made(c, high) > made(c, low))
+        .map(|(index, _)| index);
     now.nth(usize::try_from(place).ok()?)
 }
 
@@ -37,7 +38,9 @@ const ROUND: u64 = 1 << 32;
 
 /// Wishes that all have made by moment `at`.
 fn wishes(candidates: &[Candidate], at: u64) -> u64 {
-    candidates.iter().fold(0, |sum, c| sum.wrapping_add(made(c, at)))
+    candidates
+        .iter()
+        .fold(0, |sum, c| sum.wrapping_add(made(c, at)))
 }
 
 /// Wishes that one has made by moment `at`: its weight times the part of the round, rounded.
@@ -52,7 +55,12 @@ mod tests {
     use super::*;
 
     fn count(weights: [u16; 4], from: u32, turns: u32) -> [u64; 4] {
-        let list = weights.map(|weight| Candidate { id: 1, weight, load: 9, eligible: true });
+        let list = weights.map(|weight| Candidate {
+            id: 1,
+            weight,
+            load: 9,
+            eligible: true,
+        });
         let mut got = [0; 4];
         for turn in from..from + turns {
             if let Some(count) = pick(&list, turn).and_then(|i| got.get_mut(i)) {
@@ -85,9 +93,18 @@ mod tests {
 
     #[test]
     fn equal_members_take_strict_turns() {
-        let list = [Candidate { id: 1, weight: 100, load: 0, eligible: true }; 3];
+        let list = [Candidate {
+            id: 1,
+            weight: 100,
+            load: 0,
+            eligible: true,
+        }; 3];
         for turn in 0..30 {
-            let next = [pick(&list, turn), pick(&list, turn + 1), pick(&list, turn + 2)];
+            let next = [
+                pick(&list, turn),
+                pick(&list, turn + 1),
+                pick(&list, turn + 2),
+            ];
             for index in 0..3 {
                 assert!(next.contains(&Some(index)));
             }
@@ -98,7 +115,10 @@ mod tests {
     #[test]
     fn large_weights_are_interleaved() {
         let got = count([100, 200, 300, 400], 0, 20);
-        assert!(got.iter().zip([2u64, 4, 6, 8]).all(|(g, w)| g.abs_diff(w) <= 1));
+        assert!(got
+            .iter()
+            .zip([2u64, 4, 6, 8])
+            .all(|(g, w)| g.abs_diff(w) <= 1));
         let got = count([u16::MAX; 4], 0, 400);
         assert!(got.iter().all(|g| *g == 100));
     }
