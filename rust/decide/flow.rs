@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The life of a flow at one member: what to do with each segment, and when it may be forgotten.
+//! The life of a flow at one member: what to do with each segment, and what it tells.
 //!
 //! Speaks to RFC 9293 section 3.6 (closing), RFC 5961 section 4 (SYN on a live connection), and
 //! `tcp_timewait_state_process` in `net/ipv4/tcp_minisocks.c`.
@@ -12,14 +12,15 @@
 //! What each member sees: the owner both directions, since the server's segments leave there; an
 //! entry member only the client's.
 
-use crate::decide::limits::CLOSING_IDLE_MS;
-use crate::decide::limits::DECIDED_MS;
-use crate::decide::limits::HOLD_IDLE_MS;
-use crate::decide::limits::HOLD_TOTAL_MS;
-use crate::decide::limits::LIVE_IDLE_MS;
 use crate::decide::limits::SPAWN_TRIES;
-use crate::decide::limits::TOMBSTONE_MS;
 use crate::wire::tcp::flags;
+
+mod expire;
+
+pub use expire::eviction_rank;
+pub use expire::expire;
+pub use expire::Expiry;
+pub use expire::Socket;
 
 /// What this member is to the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,8 @@ pub struct ClientSegment {
     pub flags: u8,
     /// Bytes of data.
     pub payload_len: u32,
-    /// Whether it can begin the connection. Needed in `Decided` and `Closed` only.
+    /// Whether it can begin the connection. Needed where there is no socket, so never on the fast
+    /// path.
     pub first: First,
     /// The local stack has a socket for the 4-tuple: established, or a request; not TIME_WAIT and
     /// not a listener. False at an entry member.
@@ -193,9 +195,11 @@ impl Flow {
             State::Deciding => Action::Hold,
             State::Decided | State::Live if self.role == Role::Entry => self.at_entry(syn),
             State::Decided => self.waiting_for_socket(segment, syn),
-            State::Live if syn && !segment.socket => {
+            // The end was not seen, but what begins a connection shows that there was one: a SYN,
+            // or a first segment. Such a segment is never shown to the listener.
+            State::Live if !segment.socket && (syn || segment.first != First::No) => {
                 self.state = State::Closed;
-                Action::AnswerSyn
+                return self.after_the_end(segment, syn);
             }
             State::Live => Action::Deliver,
             State::Closed => return self.after_the_end(segment, syn),
@@ -290,78 +294,6 @@ impl Flow {
         if flags & flags::RST != 0 {
             self.seen |= RESET;
         }
-    }
-}
-
-/// What the caller knows of the socket when it asks whether a flow has expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Socket {
-    /// Not looked for. The usual way: looking costs, and most flows need no look.
-    Unknown,
-    /// There is one: established, a request, or TIME_WAIT.
-    Present,
-    /// There is none.
-    Absent,
-}
-
-/// What becomes of a flow that was quiet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// Nothing.
-    Keep,
-    /// Stop holding: select a home with what is known of the request, and pass the packets on.
-    Decide,
-    /// Look for the socket and ask again.
-    AskSocket,
-    /// It becomes a tombstone: set [`State::Closed`] and start its clock.
-    Close,
-    /// It may be freed.
-    Free,
-}
-
-/// What becomes of a flow after `idle_ms` without a packet and `age_ms` in its present state.
-///
-/// A flow that has a socket here is never given up, however long it is silent: its shift, if it
-/// has one, must last as long as the connection.
-pub fn expire(flow: &Flow, idle_ms: u64, age_ms: u64, socket: Socket) -> Expiry {
-    match flow.state {
-        State::Deciding if idle_ms >= HOLD_IDLE_MS || age_ms >= HOLD_TOTAL_MS => Expiry::Decide,
-        State::Decided if age_ms >= DECIDED_MS => ask(flow, socket, Expiry::Free),
-        State::Live if idle_ms >= live_idle_ms(flow) => ask(flow, socket, Expiry::Close),
-        State::Closed if age_ms >= TOMBSTONE_MS => ask(flow, socket, Expiry::Free),
-        _ => Expiry::Keep,
-    }
-}
-
-fn live_idle_ms(flow: &Flow) -> u64 {
-    if flow.closing() {
-        CLOSING_IDLE_MS
-    } else {
-        LIVE_IDLE_MS
-    }
-}
-
-fn ask(flow: &Flow, socket: Socket, gone: Expiry) -> Expiry {
-    match socket {
-        // An entry member has nobody to ask here.
-        _ if flow.role == Role::Entry => gone,
-        Socket::Unknown => Expiry::AskSocket,
-        Socket::Present => Expiry::Keep,
-        Socket::Absent => gone,
-    }
-}
-
-/// Which flows go first when the table is full; the smaller goes, and of equals the one that was
-/// quiet longest. `None`: it may not go (packets are held, or numbers are shifted).
-pub fn eviction_rank(flow: &Flow, shifted: bool) -> Option<u8> {
-    match flow.state {
-        State::Closed if !shifted => Some(0),
-        State::Decided if !shifted => Some(1),
-        State::Live if !shifted && flow.closing() => Some(2),
-        State::Live if !shifted && flow.role != Role::Entry => Some(3),
-        // The entry member's is the only way to the owner.
-        State::Live if !shifted => Some(4),
-        _ => None,
     }
 }
 
@@ -515,6 +447,19 @@ mod tests {
             assert_eq!(flow.on_client_segment(&SYN), Action::AnswerSyn);
             assert_eq!(flow.state, State::Closed);
         }
+        // A first segment without a socket shows the same: late copy, or new connection.
+        for (role, segment, want) in [
+            (Role::Owner, FIRST, Action::DropDuplicate),
+            (Role::Both, FIRST, Action::DropDuplicate),
+            (Role::Owner, OTHER, Action::Refuse),
+            (Role::Both, OTHER, Action::Renew),
+        ] {
+            let mut flow = live(role);
+            assert_eq!(flow.on_client_segment(&DATA), Action::Deliver);
+            assert_eq!(flow.state, State::Live);
+            assert_eq!(flow.on_client_segment(&segment), want);
+            assert_eq!(flow.state, State::Closed);
+        }
         // The entry member asks the owner, until the client has said goodbye.
         let mut flow = live(Role::Entry);
         assert_eq!(
@@ -594,109 +539,6 @@ mod tests {
             Flow::decided(Role::Both).on_client_segment(&SYN),
             Action::AnswerSyn
         );
-    }
-
-    #[test]
-    fn holding_ends() {
-        let flow = Flow::deciding();
-        let at = |idle, age| expire(&flow, idle, age, Socket::Unknown);
-        assert_eq!(at(999, 9_999), Expiry::Keep);
-        assert_eq!(at(1_000, 1_000), Expiry::Decide);
-        assert_eq!(at(0, 10_000), Expiry::Decide);
-    }
-
-    #[test]
-    fn quiet_flows() {
-        for role in [Role::Owner, Role::Both] {
-            let waiting = Flow::decided(role);
-            assert_eq!(
-                expire(&waiting, 59_999, 59_999, Socket::Absent),
-                Expiry::Keep
-            );
-            assert_eq!(
-                expire(&waiting, 0, 60_000, Socket::Unknown),
-                Expiry::AskSocket
-            );
-            assert_eq!(expire(&waiting, 0, 60_000, Socket::Absent), Expiry::Free);
-
-            let mut flow = live(role);
-            assert_eq!(
-                expire(&flow, 7_439_999, u64::MAX, Socket::Absent),
-                Expiry::Keep
-            );
-            assert_eq!(
-                expire(&flow, 7_440_000, u64::MAX, Socket::Unknown),
-                Expiry::AskSocket
-            );
-            assert_eq!(
-                expire(&flow, 7_440_000, u64::MAX, Socket::Present),
-                Expiry::Keep
-            );
-            assert_eq!(
-                expire(&flow, 7_440_000, u64::MAX, Socket::Absent),
-                Expiry::Close
-            );
-            for flags in [FIN, RST] {
-                let mut half = flow;
-                half.on_server_segment(flags);
-                assert!(half.closing());
-                assert_eq!(
-                    expire(&half, 60_000, u64::MAX, Socket::Absent),
-                    Expiry::Close
-                );
-            }
-            flow.on_client_segment(&with_socket(bare(FIN)));
-            assert_eq!(
-                expire(&flow, 59_999, u64::MAX, Socket::Absent),
-                Expiry::Keep
-            );
-            assert_eq!(
-                expire(&flow, 60_000, u64::MAX, Socket::Unknown),
-                Expiry::AskSocket
-            );
-
-            flow.on_gone();
-            assert_eq!(
-                expire(&flow, u64::MAX, 767_999, Socket::Absent),
-                Expiry::Keep
-            );
-            assert_eq!(
-                expire(&flow, u64::MAX, 768_000, Socket::Unknown),
-                Expiry::AskSocket
-            );
-            assert_eq!(
-                expire(&flow, u64::MAX, 768_000, Socket::Present),
-                Expiry::Keep
-            );
-            assert_eq!(
-                expire(&flow, u64::MAX, 768_000, Socket::Absent),
-                Expiry::Free
-            );
-        }
-        let entry = live(Role::Entry);
-        assert_eq!(expire(&entry, 7_440_000, 0, Socket::Unknown), Expiry::Close);
-        assert_eq!(
-            expire(&closed(Role::Entry), 0, 768_000, Socket::Unknown),
-            Expiry::Free
-        );
-    }
-
-    #[test]
-    fn who_goes_first() {
-        let mut half = live(Role::Entry);
-        half.on_client_segment(&bare(FIN));
-        let order = [
-            closed(Role::Both),
-            Flow::decided(Role::Owner),
-            half,
-            live(Role::Owner),
-            live(Role::Entry),
-        ];
-        for (flow, rank) in order.iter().zip(0u8..) {
-            assert_eq!(eviction_rank(flow, false), Some(rank));
-            assert_eq!(eviction_rank(flow, true), None);
-        }
-        assert_eq!(eviction_rank(&Flow::deciding(), false), None);
     }
 
     #[test]

@@ -238,6 +238,11 @@ proptest! {
                     // A listener is shown no stray segment, so it cannot answer RST.
                     let stray = before == State::Decided && !segment.socket;
                     prop_assert!(!stray || action != Action::Deliver);
+                    // A request never runs twice: its first segment again meets the socket that
+                    // it made, or nothing.
+                    let again = before >= State::Live && segment.first == First::Same;
+                    let ours = role != Role::Entry && !segment.socket;
+                    prop_assert!(!(again && ours) || !matches!(action, Action::Deliver));
                     prop_assert!(action != Action::Hold);
                     let syn = segment.flags & (flags::SYN | flags::ACK) == flags::SYN;
                     prop_assert!(syn || action != Action::AnswerSyn);

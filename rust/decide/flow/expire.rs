@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+//! When a flow may be forgotten: by the clock, or because the table is full.
+//!
+//! Speaks to RFC 5382 (how long idle connections are kept) and RFC 9293 section 3.6.1 (TIME-WAIT).
+
+use crate::decide::flow::Flow;
+use crate::decide::flow::Role;
+use crate::decide::flow::State;
+use crate::decide::limits::CLOSING_IDLE_MS;
+use crate::decide::limits::DECIDED_MS;
+use crate::decide::limits::HOLD_IDLE_MS;
+use crate::decide::limits::HOLD_TOTAL_MS;
+use crate::decide::limits::LIVE_IDLE_MS;
+use crate::decide::limits::TOMBSTONE_MS;
+
+/// What the caller knows of the socket when it asks whether a flow has expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// Not looked for. The usual way: looking costs, and most flows need no look.
+    Unknown,
+    /// There is one: established, a request, or TIME_WAIT.
+    Present,
+    /// There is none.
+    Absent,
+}
+
+/// What becomes of a flow that was quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Nothing.
+    Keep,
+    /// Stop holding: select a home with what is known of the request, and pass the packets on.
+    Decide,
+    /// Look for the socket and ask again.
+    AskSocket,
+    /// It becomes a tombstone: set [`State::Closed`] and start its clock.
+    Close,
+    /// It may be freed.
+    Free,
+}
+
+/// What becomes of a flow after `idle_ms` without a packet and `age_ms` in its present state.
+///
+/// A flow that has a socket here is never given up, however long it is silent: its shift, if it
+/// has one, must last as long as the connection.
+pub fn expire(flow: &Flow, idle_ms: u64, age_ms: u64, socket: Socket) -> Expiry {
+    match flow.state {
+        State::Deciding if idle_ms >= HOLD_IDLE_MS || age_ms >= HOLD_TOTAL_MS => Expiry::Decide,
+        State::Decided if age_ms >= DECIDED_MS => ask(flow, socket, Expiry::Free),
+        State::Live if idle_ms >= live_idle_ms(flow) => ask(flow, socket, Expiry::Close),
+        State::Closed if age_ms >= TOMBSTONE_MS => ask(flow, socket, Expiry::Free),
+        _ => Expiry::Keep,
+    }
+}
+
+fn live_idle_ms(flow: &Flow) -> u64 {
+    if flow.closing() {
+        CLOSING_IDLE_MS
+    } else {
+        LIVE_IDLE_MS
+    }
+}
+
+fn ask(flow: &Flow, socket: Socket, gone: Expiry) -> Expiry {
+    match socket {
+        // An entry member has nobody to ask here.
+        _ if flow.role == Role::Entry => gone,
+        Socket::Unknown => Expiry::AskSocket,
+        Socket::Present => Expiry::Keep,
+        Socket::Absent => gone,
+    }
+}
+
+/// Which flows go first when the table is full; the smaller goes, and of equals the one that was
+/// quiet longest. `None`: it may not go (packets are held, or numbers are shifted).
+pub fn eviction_rank(flow: &Flow, shifted: bool) -> Option<u8> {
+    match flow.state {
+        State::Closed if !shifted => Some(0),
+        State::Decided if !shifted => Some(1),
+        State::Live if !shifted && flow.closing() => Some(2),
+        State::Live if !shifted && flow.role != Role::Entry => Some(3),
+        // The entry member's is the only way to the owner.
+        State::Live if !shifted => Some(4),
+        _ => None,
+    }
+}
+
+#[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_flow_expire))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
+mod tests {
+    use super::*;
+    use crate::decide::flow::ClientSegment;
+    use crate::decide::flow::First;
+    use crate::wire::tcp::flags;
+
+    const FIN: u8 = flags::FIN | flags::ACK;
+    const RST: u8 = flags::RST;
+
+    fn bare(flags: u8) -> ClientSegment {
+        ClientSegment {
+            flags,
+            payload_len: 0,
+            first: First::No,
+            socket: false,
+        }
+    }
+
+    fn with_socket(segment: ClientSegment) -> ClientSegment {
+        ClientSegment {
+            socket: true,
+            ..segment
+        }
+    }
+
+    fn live(role: Role) -> Flow {
+        Flow {
+            state: State::Live,
+            ..Flow::decided(role)
+        }
+    }
+
+    fn closed(role: Role) -> Flow {
+        Flow {
+            state: State::Closed,
+            ..Flow::decided(role)
+        }
+    }
+
+    #[test]
+    fn holding_ends() {
+        let flow = Flow::deciding();
+        let at = |idle, age| expire(&flow, idle, age, Socket::Unknown);
+        assert_eq!(at(999, 9_999), Expiry::Keep);
+        assert_eq!(at(1_000, 1_000), Expiry::Decide);
+        assert_eq!(at(0, 10_000), Expiry::Decide);
+    }
+
+    #[test]
+    fn quiet_flows() {
+        for role in [Role::Owner, Role::Both] {
+            let waiting = Flow::decided(role);
+            assert_eq!(
+                expire(&waiting, 59_999, 59_999, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&waiting, 0, 60_000, Socket::Unknown),
+                Expiry::AskSocket
+            );
+            assert_eq!(expire(&waiting, 0, 60_000, Socket::Absent), Expiry::Free);
+
+            let mut flow = live(role);
+            assert_eq!(
+                expire(&flow, 7_439_999, u64::MAX, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, 7_440_000, u64::MAX, Socket::Unknown),
+                Expiry::AskSocket
+            );
+            assert_eq!(
+                expire(&flow, 7_440_000, u64::MAX, Socket::Present),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, 7_440_000, u64::MAX, Socket::Absent),
+                Expiry::Close
+            );
+            for flags in [FIN, RST] {
+                let mut half = flow;
+                half.on_server_segment(flags);
+                assert!(half.closing());
+                assert_eq!(
+                    expire(&half, 60_000, u64::MAX, Socket::Absent),
+                    Expiry::Close
+                );
+            }
+            flow.on_client_segment(&with_socket(bare(FIN)));
+            assert_eq!(
+                expire(&flow, 59_999, u64::MAX, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, 60_000, u64::MAX, Socket::Unknown),
+                Expiry::AskSocket
+            );
+
+            flow.on_gone();
+            assert_eq!(
+                expire(&flow, u64::MAX, 767_999, Socket::Absent),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, u64::MAX, 768_000, Socket::Unknown),
+                Expiry::AskSocket
+            );
+            assert_eq!(
+                expire(&flow, u64::MAX, 768_000, Socket::Present),
+                Expiry::Keep
+            );
+            assert_eq!(
+                expire(&flow, u64::MAX, 768_000, Socket::Absent),
+                Expiry::Free
+            );
+        }
+        let entry = live(Role::Entry);
+        assert_eq!(expire(&entry, 7_440_000, 0, Socket::Unknown), Expiry::Close);
+        assert_eq!(
+            expire(&closed(Role::Entry), 0, 768_000, Socket::Unknown),
+            Expiry::Free
+        );
+    }
+
+    #[test]
+    fn who_goes_first() {
+        let mut half = live(Role::Entry);
+        half.on_client_segment(&bare(FIN));
+        let order = [
+            closed(Role::Both),
+            Flow::decided(Role::Owner),
+            half,
+            live(Role::Owner),
+            live(Role::Entry),
+        ];
+        for (flow, rank) in order.iter().zip(0u8..) {
+            assert_eq!(eviction_rank(flow, false), Some(rank));
+            assert_eq!(eviction_rank(flow, true), None);
+        }
+        assert_eq!(eviction_rank(&Flow::deciding(), false), None);
+    }
+}
