@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the kernel knows of a TCP socket: the output of `ss -tin`, see ss(8)."""
+"""What the kernel knows of a TCP socket: the output of `ss -tino`, see ss(8)."""
 
 import re
 
@@ -9,7 +9,7 @@ from . import shell
 def sockets(ns, *expression):
     """One dict per TCP socket: state, local, peer, and the `name:value` pairs that ss prints."""
     found = []
-    for line in shell.run("ss", "-H", "-tinO", *expression, ns=ns).stdout.splitlines():
+    for line in shell.run("ss", "-H", "-tinoO", *expression, ns=ns).stdout.splitlines():
         words = line.split()
         if len(words) < 5:
             continue
@@ -34,4 +34,4 @@ def round_trip(info):
     """(smoothed rtt, smallest rtt or None, rto), all in ms."""
     smoothed = float(info["rtt"].split("/")[0]) if "rtt" in info else None
     smallest = float(info["minrtt"]) if "minrtt" in info else None
-    return smoothed, smallest, float(info["rto"])
+    return smoothed, smallest, float(info.get("rto", 3000))  # ss leaves out the kernel's fallback of 3 s
