@@ -31,6 +31,7 @@ passes() {
 	"$@" >"$SCRATCH/output" 2>&1 || status=1
 	point $status "$what"
 	((status == 0)) || comment <"$SCRATCH/output"
+	return $status
 }
 
 # fails "what" COMMAND...: ok when the command fails, which shows that it can.
@@ -40,6 +41,7 @@ fails() {
 	! "$@" >"$SCRATCH/output" 2>&1 || status=1
 	point $status "$what"
 	((status == 0)) || comment <"$SCRATCH/output"
+	return $status
 }
 
 # finish: the plan; 0 when every point was ok.
