@@ -44,8 +44,8 @@ make_image() {
 	truncate -s %128M "$image/root.erofs.new"
 	mv "$image/root.erofs.new" "$image/root.erofs"
 	mkdir -p "$image/modules"
-	find "$stage/usr/lib/modules" -name libnvdimm.ko -o -name nfit.ko -o -name nd_pmem.ko \
-		-o -name nd_btt.ko -o -name erofs.ko -o -name overlay.ko | xargs -I{} cp {} "$image/modules/"
+	find "$stage/usr/lib/modules" \( -name libnvdimm.ko -o -name nfit.ko -o -name nd_pmem.ko \
+		-o -name nd_btt.ko -o -name erofs.ko -o -name overlay.ko \) -exec cp -t "$image/modules/" {} +
 	rm -rf --one-file-system "$stage"
 	link image "$image"
 }
@@ -58,6 +58,7 @@ make_initramfs() {
 	mkdir -p "$dir/bin" "$dir/lib" "$dir/dev" "$dir/proc" "$dir/sys" "$dir/new" "$dir/ro" "$dir/rw"
 	cp "$CURRENT/root/usr/bin/busybox" "$dir/bin/"
 	[[ -z $modules ]] || cp "$modules"/*.ko "$dir/lib/"
+	# shellcheck disable=SC2016 # the inner shell expands these
 	in_root sh -c 'cd "$1" && find . | sort | cpio --quiet -o -H newc --reproducible >"$2"' sh "$dir" "$target"
 	rm -rf "$dir"
 }
