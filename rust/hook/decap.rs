@@ -11,6 +11,7 @@ use kernel::sync::{
 };
 
 use super::{
+    decision::{self, Home},
     events::{self, Cause},
     host::Host,
     push,
@@ -28,6 +29,7 @@ use crate::{
         flow::Terms,
         keys::Key,
         member::Member,
+        service::Service,
         session::Applied, //
     },
     wire::{
@@ -154,9 +156,9 @@ fn accept(
     tuple: &Tuple,
 ) -> Result<(), Reason> {
     let net = &host.net;
-    if config.service(&tuple.vip, tuple.vip_port).is_none() {
-        return Err(Reason::TunnelNotService);
-    }
+    let service = config
+        .service(&tuple.vip, tuple.vip_port)
+        .ok_or(Reason::TunnelNotService)?;
     let now = net.uptime();
     let flow = net.flows.get(guard, tuple);
     match data.route {
@@ -174,7 +176,7 @@ fn accept(
                 }
                 flow.touch(now);
             } else {
-                take(host, guard, config, key, &h, tuple, now)?;
+                take(host, guard, config, service, key, &h, tuple, now)?;
                 net.count(Reason::TunnelHandOff);
             }
             push::hand_off_ack(host, guard, config, sender.id(), tuple, h.client_isn);
@@ -184,10 +186,12 @@ fn accept(
 }
 
 /// Takes over a connection: stores its flow and its association.
+#[allow(clippy::too_many_arguments)]
 fn take(
     host: &Host,
     guard: &Guard,
     config: &Config,
+    service: &Service,
     key: &Key,
     h: &HandOff,
     tuple: &Tuple,
@@ -195,7 +199,8 @@ fn take(
 ) -> Result<(), Reason> {
     let net = &host.net;
     let has = |flag: u8| h.flags & flag != 0;
-    let session = has(HandOff::HAS_SID).then(|| Sid(h.sid).key());
+    let mut session = has(HandOff::HAS_SID).then(|| Sid(h.sid).key());
+    let mut insert = has(HandOff::NEW_SESSION);
     if let Some(k) = session {
         // What the hand-off says was said by an authenticated member; the id proves itself too.
         if key.sid_of(&k) != Sid(h.sid) {
@@ -214,8 +219,15 @@ fn take(
             };
             net.sessions.apply(guard, &a);
         }
-        if let Some(entry) = net.sessions.get(guard, &k) {
-            entry.touch(net.now());
+        if !insert {
+            // The client has shown the id, so its home has the last word.
+            match decision::at_home(host, guard, config, service, &k) {
+                Home::Serve => {}
+                Home::Renewed(new) => {
+                    session = Some(new);
+                    insert = true;
+                }
+            }
         }
     }
     let terms = Terms {
@@ -227,7 +239,7 @@ fn take(
         rcv_wscale: h.rcv_wscale,
         sack: has(HandOff::SACK),
         ecn: has(HandOff::ECN),
-        insert: has(HandOff::NEW_SESSION),
+        insert,
         owner: config.local,
         entry: h.entry,
         session,

@@ -147,6 +147,86 @@ pub(super) fn choose(
     begin(host, guard, config, service)
 }
 
+/// What the home of a session says to a request that shows its id.
+pub(super) enum Home {
+    /// It serves.
+    Serve,
+    /// The session is over: it has begun this new one.
+    Renewed(Key),
+}
+
+/// A request for a session of ours has been handed over: only the home sees all requests, so it
+/// alone knows whether the session is idle for too long; and what was forgotten while it was
+/// tentative is stored again.
+pub(super) fn at_home(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    key: &Key,
+) -> Home {
+    let net = &host.net;
+    let Some(keys) = net.keys.read(guard) else {
+        return Home::Serve;
+    };
+    let claims = keys.send().and_then(|k| keys.open_sid(&k.sid_of(key)));
+    let Some(claims) = claims else {
+        return Home::Serve;
+    };
+    let entry = net.sessions.get(guard, key);
+    let known = entry.map(|e| e.association(key));
+    let now = net.now();
+    let s = &service.settings;
+    // Here the id's own home is beside the point: the entry member has been told that it is us.
+    let claims = Claims {
+        home: config.local,
+        ..claims
+    };
+    let me = config.local;
+    match session::resolve(known.as_ref(), &claims, me, now, s.idle_s, s.absolute_s) {
+        Resolve::Expired => {
+            net.count(Reason::SidExpired);
+            match begin_at(host, guard, config, service, me).and_then(|c| c.session) {
+                Some(new) => Home::Renewed(new),
+                None => Home::Serve,
+            }
+        }
+        Resolve::Ended | Resolve::Known { .. } => {
+            shown(host, guard, config, key);
+            Home::Serve
+        }
+        Resolve::SidOnly { .. } => {
+            let again = Association {
+                key: *key,
+                home: me,
+                origin: me,
+                version: 1,
+                created: claims.created,
+                last_used: now,
+                group: claims.group,
+                flags: Association::CONFIRMED,
+            };
+            store(host, guard, config, &again, Cause::New);
+            Home::Serve
+        }
+    }
+}
+
+/// The client has shown the id of a session that is known here.
+fn shown(host: &Host, guard: &Guard, config: &Config, key: &Key) {
+    let net = &host.net;
+    let Some(entry) = net.sessions.get(guard, key) else {
+        return;
+    };
+    entry.touch(net.now());
+    if entry.confirm() {
+        net.count(Reason::SessionConfirmed);
+        let confirmed = entry.association(key);
+        push::association(host, guard, config, &confirmed);
+        events::session(host, &confirmed, Cause::Confirm);
+    }
+}
+
 /// The home of a session that the client names; `None`: as if it had named none.
 fn by_sid(
     host: &Host,
@@ -223,14 +303,8 @@ fn by_sid(
         };
         store(host, guard, config, &again, Cause::New);
     }
-    if let (true, Some(entry)) = (alive, entry) {
-        entry.touch(now);
-        if entry.confirm() {
-            net.count(Reason::SessionConfirmed);
-            let confirmed = entry.association(&key);
-            push::association(host, guard, config, &confirmed);
-            events::session(host, &confirmed, Cause::Confirm);
-        }
+    if alive && entry.is_some() {
+        shown(host, guard, config, &key);
     }
     Some(Choice {
         owner,
@@ -284,10 +358,21 @@ fn pick(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Optio
     ))
 }
 
-/// Begins a session.
+/// Begins a session at a member selected for it.
 fn begin(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Option<Choice> {
-    let net = &host.net;
     let home = pick(host, guard, config, service)?;
+    begin_at(host, guard, config, service, home)
+}
+
+/// Begins a session at a member.
+fn begin_at(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    home: u16,
+) -> Option<Choice> {
+    let net = &host.net;
     if !service.settings.insert {
         return Some(Choice {
             owner: home,

@@ -189,7 +189,8 @@ fn known(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>, flow: &Flow) -> Known {
             stack::lookup(net.ns, &tcp.tuple, tcp.ifindex),
             Socket::Full | Socket::Request
         );
-    let first = if status.state == State::Live || tcp.payload_len == 0 {
+    // Bare segments too: the ACK of a new handshake must not reach what is left of the old one.
+    let first = if status.state == State::Live {
         First::No
     } else if tcp.seg.seq.wrapping_sub(1) == flow.client_isn() {
         First::Same
@@ -198,7 +199,10 @@ fn known(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>, flow: &Flow) -> Known {
     } else {
         First::No
     };
-    if local && !tcp.is_syn() && first != First::Other {
+    if first == First::Other {
+        return Known::New;
+    }
+    if local && !tcp.is_syn() {
         // What becomes of it is decided where its socket can be seen and made (`spawn`).
         return Known::Pass;
     }

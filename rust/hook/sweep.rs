@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     decide::{
-        flow::{self, Expiry, Role, Socket, State},
+        flow::{self, Expiry, Flow as Status, Role, Socket, State},
         reason::Reason,
         session::{self, Timeouts},
     },
@@ -93,14 +93,22 @@ fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, sc
             .unwrap_or(0)
     };
     let (idle, age) = (ms(flow.idle(now)), ms(flow.age(now)));
+    let socket = || stack::lookup(net.ns, flow.key(), host.device());
+    let status = flow.status();
+    if status.role != Role::Entry && status.state == State::Live && status.closing() {
+        // The end of a connection is looked for, not waited for.
+        if !matches!(socket(), stack::Socket::Full | stack::Socket::Request) {
+            flow.on(now, Status::on_gone);
+        }
+    }
     let status = flow.status();
     let mut what = flow::expire(&status, idle, age, Socket::Unknown);
     if what == Expiry::AskSocket {
-        let socket = match stack::lookup(net.ns, flow.key(), host.device()) {
+        let there = match socket() {
             stack::Socket::None => Socket::Absent,
             _ => Socket::Present,
         };
-        what = flow::expire(&status, idle, age, socket);
+        what = flow::expire(&status, idle, age, there);
     }
     match what {
         Expiry::Close => flow.on(now, |f| f.state = State::Closed),
@@ -111,7 +119,9 @@ fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, sc
         }
         Expiry::Keep | Expiry::Decide | Expiry::AskSocket => {}
     }
-    if flow.status().state == State::Closed {
+    // TIME_WAIT still answers, and its answers are shifted.
+    let shifted = flow.shift().is_some() && flow.status().state == State::Closed;
+    if shifted && socket() == stack::Socket::None {
         end_shift(host, guard, flow);
     }
 }

@@ -24,6 +24,7 @@
 #include <crypto/sha2.h>
 #include <net/addrconf.h>
 #include <net/dst_cache.h>
+#include <net/genetlink.h>
 #include <net/inet_hashtables.h>
 #include <net/inet6_hashtables.h>
 #include <net/ip_tunnels.h>
@@ -39,6 +40,7 @@
 #include "shim.h"
 
 /* udp_tunnel and ip6_udp_tunnel are modules: modprobe loads them first. */
+MODULE_ALIAS_GENL_FAMILY("homing");
 MODULE_SOFTDEP("pre: udp_tunnel ip6_udp_tunnel");
 
 /* ---- time ---- */
