@@ -24,12 +24,20 @@ class Listener:
             self.socket.setsockopt(level, name, value)
         self.socket.bind((layout.VIP6 if six else layout.VIP4, port))
         self.socket.listen(backlog)
-        threading.Thread(target=self._accept, daemon=True).start()
+        # Not every kind of listener wakes up from accept() when it is shut down: it looks now and then.
+        self.socket.settimeout(0.3)
+        self._closed = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def _accept(self):
         while True:
             try:
                 connection, peer = self.socket.accept()
+            except TimeoutError:
+                if self._closed:
+                    return
+                continue
             except OSError:
                 return
             self.accepted += 1
@@ -37,8 +45,9 @@ class Listener:
             threading.Thread(target=talk.run, args=(self._serve,), daemon=True).start()
 
     def close(self):
-        """Stops listening."""
-        self.socket.shutdown(socket.SHUT_RDWR)
+        """Stops listening; the socket is gone when this returns."""
+        self._closed = True
+        self._thread.join(5)
         self.socket.close()
 
 
