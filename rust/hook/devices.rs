@@ -30,9 +30,17 @@ const DEVICES_MAX: usize = 16;
 pub(crate) struct Attached {
     /// Its number.
     pub(crate) ifindex: u32,
-    /// Its name when it was attached.
-    pub(crate) name: Name,
     _ingress: Registration<Ingress>,
+}
+
+impl Attached {
+    /// Its present name; empty when it is just going. Process context.
+    pub(crate) fn name(&self, ns: NetNs) -> Name {
+        match netdev::check(ns, self.ifindex) {
+            Ok(name) => name,
+            Err(_) => Name([0; 16]),
+        }
+    }
 }
 
 /// The hooks of a namespace, there while any device is attached.
@@ -104,10 +112,9 @@ impl Devices {
 ///
 /// The reason why the device is refused, or the error of the kernel.
 pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(), Refused>> {
-    let name = match netdev::check(host.net.ns, ifindex) {
-        Ok(name) => name,
-        Err(refused) => return Ok(Err(refused)),
-    };
+    if let Err(refused) = netdev::check(host.net.ns, ifindex) {
+        return Ok(Err(refused));
+    }
     let mut parts = host.control.lock();
     if parts.dying() {
         return Err(ENODEV);
@@ -122,7 +129,6 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
     let new =
         Registration::ingress(host.net.ns, ifindex, Arc::from(host)).map(|ingress| Attached {
             ifindex,
-            name,
             _ingress: ingress,
         });
     let free = devices.attached.iter_mut().find(|slot| slot.is_none());

@@ -44,7 +44,9 @@ impl Hook for Spawn {
         if flow.owner() != config.local || tcp.is_syn() {
             return packet.accept();
         }
-        if flow.status().state == State::Live {
+        // A copy of the first segment may come when its socket is gone but that is not known yet.
+        let begins = tcp.payload_len > 0 && tcp.seg.seq == flow.client_isn().wrapping_add(1);
+        if flow.status().state == State::Live && !begins {
             flow.on(net.uptime(), |f| {
                 f.on_client_segment(&segment(&tcp, First::No, true))
             });

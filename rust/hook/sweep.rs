@@ -18,6 +18,7 @@ use super::{
 use crate::{
     decide::{
         flow::{self, Expiry, Flow as Status, Role, Socket, State},
+        limits,
         reason::Reason,
         session::{self, Timeouts},
     },
@@ -30,6 +31,9 @@ use crate::{
     table::{config::Config, flow::Flow, session::Session},
     wire::{addr::Tuple, control::Association},
 };
+
+/// Silence after which an entry member takes a client's goodbye for the end, in ms.
+const ENTRY_CLOSING_MS: u64 = 2_000;
 
 /// The job of one second.
 pub(super) struct SweepJob;
@@ -101,6 +105,10 @@ fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, sc
             flow.on(now, Status::on_gone);
         }
     }
+    if status.role == Role::Entry && status.closing() && idle >= ENTRY_CLOSING_MS {
+        // The owner's stack has the last word; what still comes is relayed to it all the same.
+        flow.on(now, Status::on_gone);
+    }
     let status = flow.status();
     let mut what = flow::expire(&status, idle, age, Socket::Unknown);
     if what == Expiry::AskSocket {
@@ -112,6 +120,8 @@ fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, sc
     }
     match what {
         Expiry::Close => flow.on(now, |f| f.state = State::Closed),
+        // A half-closed connection may go on for long; its entry member is its only way.
+        Expiry::Free if status.role == Role::Entry && idle < limits::CLOSING_IDLE_MS => {}
         Expiry::Free => {
             end_shift(host, guard, flow);
             net.flows.remove(guard, flow);

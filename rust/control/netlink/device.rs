@@ -63,7 +63,8 @@ pub(super) fn text(name: &Name) -> &[u8] {
 }
 
 fn no_device(request: &Request<'_>, attr: &Attr<'_>) -> Error {
-    request.refuse_as(ENODEV, Some(attr), c"ifname: no such device here")
+    request.refuse_with(attr, &[b"ifname: there is no device ", attr.text(), b" here"]);
+    ENODEV
 }
 
 fn tell(host: &Host) {
@@ -126,11 +127,12 @@ impl Dump for List {
     }
 
     fn fill(&mut self, out: &mut Records<'_>) -> Result<bool> {
+        let ns = self.host.net.ns;
         let parts = self.host.control.lock();
         while let Some(device) = parts.devices.list().nth(self.shown) {
             let wrote = out.record(|w| {
                 w.u32(IFINDEX, device.ifindex)?;
-                w.text(IFNAME, text(&device.name))
+                w.text(IFNAME, text(&device.name(ns)))
             })?;
             if !wrote {
                 return Ok(false);

@@ -67,7 +67,7 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         {
             let parts = host.control.lock();
             for attached in parts.devices.list() {
-                w.text(ATTACHED, device::text(&attached.name))?;
+                w.text(ATTACHED, device::text(&attached.name(net.ns)))?;
             }
         }
         let guard = rcu::read_lock();
