@@ -23,6 +23,9 @@ use crate::kapi::genl;
 
 macro_rules! doit {
     ($($name:ident => $handler:path,)+) => { $(
+        /// # Safety
+        ///
+        /// For the kernel alone, as the `doit` of its operation.
         #[no_mangle]
         unsafe extern "C" fn $name(
             _skb: *mut bindings::sk_buff,
@@ -36,12 +39,18 @@ macro_rules! doit {
 
 macro_rules! dump {
     ($($list:ty: $start:ident, $dump:ident, $done:ident;)+) => { $(
+        /// # Safety
+        ///
+        /// For the kernel alone, as the `start` of its operation.
         #[no_mangle]
         unsafe extern "C" fn $start(cb: *mut bindings::netlink_callback) -> c_int {
             // SAFETY: The kernel calls this as the `start` of its operation.
             unsafe { genl::start::<$list>(cb) }
         }
 
+        /// # Safety
+        ///
+        /// For the kernel alone, as the `dumpit` of its operation, after `start`.
         #[no_mangle]
         unsafe extern "C" fn $dump(
             skb: *mut bindings::sk_buff,
@@ -51,6 +60,9 @@ macro_rules! dump {
             unsafe { genl::dump::<$list>(skb, cb) }
         }
 
+        /// # Safety
+        ///
+        /// For the kernel alone, as the `done` of its operation, once, at last.
         #[no_mangle]
         unsafe extern "C" fn $done(cb: *mut bindings::netlink_callback) -> c_int {
             // SAFETY: As above; the last call.

@@ -80,6 +80,7 @@ pub(super) fn decided(
 }
 
 /// Hands packets that were held to the owner, in order.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn hand_over(
     host: &Host,
     guard: &Guard,

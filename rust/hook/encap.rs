@@ -18,6 +18,7 @@ use crate::{
 
 /// Sends `packet` of `tuple` to the owner in `terms`; with the hand-off option until the owner has
 /// acknowledged it. `l4` is where the inner TCP header starts. The packet is consumed.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn relay(
     host: &Host,
     guard: &Guard,

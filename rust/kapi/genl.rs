@@ -154,7 +154,7 @@ impl<'a> Request<'a> {
             let text = why.iter().copied().flatten();
             let mut room = ack._msg_buf.iter_mut();
             for (to, from) in room.by_ref().take(MAX_TEXT).zip(text) {
-                *to = *from as _;
+                *to = *from;
             }
             for to in room {
                 *to = 0;

@@ -109,6 +109,9 @@ unsafe impl<H: Hook> Send for Registration<H> {}
 // SAFETY: As above.
 unsafe impl<H: Hook> Sync for Registration<H> {}
 
+/// # Safety
+///
+/// For `shim.c` alone, with the `priv` of a [`Registration`] and a packet that netfilter gave it.
 unsafe extern "C" fn thunk<H: Hook>(
     state: *mut c_void,
     skb: *mut bindings::sk_buff,

@@ -80,6 +80,9 @@ impl Drop for Route {
     }
 }
 
+/// # Safety
+///
+/// For `shim.c` alone, with the state of a [`Tunnel`], a packet to keep and 16 bytes of its source.
 unsafe extern "C" fn thunk<R: Receiver>(
     state: *mut c_void,
     skb: *mut bindings::sk_buff,
