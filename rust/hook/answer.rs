@@ -41,7 +41,7 @@ pub(super) const fn our_mss(ipv6: bool) -> u16 {
 }
 
 /// Our window in SYN-ACKs, unscaled: modest, because the socket's own may be small.
-fn window(ipv6: bool) -> u16 {
+pub(super) fn window(ipv6: bool) -> u16 {
     let w = u32::from(our_mss(ipv6)).saturating_mul(limits::WINDOW_SEGMENTS);
     w.min(65535) as u16
 }

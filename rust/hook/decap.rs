@@ -98,7 +98,7 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
             }
             let key = keys.get(data.sender.key).ok_or(Reason::TunnelForged)?;
             let ipv6 = data.inner == Inner::V6;
-            let (tuple, header) = inner(packet, header_len, mac_offset, ipv6)?;
+            let (tuple, header) = inner(packet, header_len, mac_offset, ipv6, config.local)?;
             // A plain comparison of words: its time tells nothing about which byte was wrong.
             if u64::from_be_bytes(key.data_mac(header.as_bytes())) ^ u64::from_be_bytes(mac) != 0 {
                 return Err(Reason::TunnelForged);
@@ -125,6 +125,7 @@ fn inner(
     header_len: usize,
     mac_offset: usize,
     ipv6: bool,
+    me: u16,
 ) -> Result<(Tuple, geneve::MacInput), Reason> {
     let want = header_len.saturating_add(512);
     let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
@@ -141,7 +142,7 @@ fn inner(
         .and_then(|b| tcp::parse(b).ok())
         .ok_or(Reason::TunnelMalformed)?;
     let tuple = Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port);
-    let input = geneve::mac_input(header, mac_offset, &tuple, ip::TCP);
+    let input = geneve::mac_input(header, mac_offset, &tuple, ip::TCP, me);
     Ok((tuple, input.ok_or(Reason::TunnelMalformed)?))
 }
 

@@ -80,7 +80,7 @@ fn forward(
     let mut header = [0; geneve::MAX_DATA_HEADER];
     let len = geneve::emit_data(&mut header, &data)?;
     let mac_at = len.checked_sub(geneve::MAC_LEN)?;
-    let input = geneve::mac_input(&header, mac_at, tuple, ip::TCP)?;
+    let input = geneve::mac_input(&header, mac_at, tuple, ip::TCP, owner.id())?;
     let mac = key.data_mac(input.as_bytes());
     let field = header.get_mut(mac_at..len)?;
     for (to, from) in field.iter_mut().zip(mac) {

@@ -11,6 +11,7 @@ use kernel::{
 };
 
 use super::{
+    answer,
     classify::Tcp,
     decision::{self, Asked},
     deliver::{self, Handshake},
@@ -138,7 +139,7 @@ pub(super) fn early(
 
 /// Nobody can serve: the client is told.
 fn nobody(host: &Host, tcp: &Tcp<'_>, packet: HookPacket) -> Verdict {
-    super::answer::reset(host, tcp, &packet, Reason::SynRefused);
+    answer::reset(host, tcp, &packet, Reason::SynRefused);
     packet.drop()
 }
 
@@ -202,12 +203,17 @@ fn read(waiting: &Waiting, service: &Service) -> Option<Outcome> {
     let start = waiting.client_isn.wrapping_add(1);
     let plan = assemble::assemble(start, ranges.get(..n).unwrap_or_default());
     let mut parser = HeadParser::new();
-    plan.pieces().iter().find_map(|piece| {
+    let name = service.settings.cookie.as_bytes();
+    let read = plan.pieces().iter().find_map(|piece| {
         let held = waiting.held.get(piece.index)?.as_ref()?;
         let at = held.payload.saturating_add(piece.skip as usize);
-        let name = service.settings.cookie.as_bytes();
         feed(&mut parser, &held.packet, at, piece.take as usize, name)
-    })
+    });
+    // Nothing is acknowledged while it is held, so a client that has filled the window that the
+    // SYN-ACK promised can say no more.
+    let ipv6 = !waiting.tuple.vip.is_v4();
+    let most = answer::window(ipv6).saturating_sub(answer::our_mss(ipv6));
+    read.or((plan.len > u32::from(most)).then_some(Outcome::TooLong))
 }
 
 /// Goes on waiting; when there is no room, decides with what is there.

@@ -307,7 +307,7 @@ fn parse_options(bytes: &[u8]) -> Result<Found, Error> {
 }
 
 /// Bytes that the inner packet adds to what the authentication code covers.
-const INNER_LEN: usize = 16 + 16 + 1 + 2 + 2;
+const INNER_LEN: usize = 16 + 16 + 1 + 2 + 2 + 2;
 
 /// What the authentication code of a data message covers, in one piece.
 #[derive(Clone, Copy, Debug)]
@@ -327,7 +327,8 @@ impl MacInput {
 }
 
 /// Collects what the authentication code covers: the Geneve header and all options before the
-/// code, then inner addresses, protocol and ports.
+/// code, then inner addresses, protocol and ports, and the member that it is meant for, so that a
+/// message recorded on its way to one member is worth nothing at another.
 ///
 /// `header` starts at the Geneve header; `inner` is the key of the inner packet as the client
 /// sent it (ports 0 if `protocol` has none). `None` if `header` ends before `mac_offset` or is
@@ -337,6 +338,7 @@ pub fn mac_input(
     mac_offset: usize,
     inner: &Tuple,
     protocol: u8,
+    receiver: u16,
 ) -> Option<MacInput> {
     const { assert!(MAX_DATA_HEADER - MAC_LEN + INNER_LEN <= MacInput::MAX) };
     let mut bytes = [0; MacInput::MAX];
@@ -349,6 +351,7 @@ pub fn mac_input(
     w.u8(protocol)?;
     w.u16(inner.client_port)?;
     w.u16(inner.vip_port)?;
+    w.u16(receiver)?;
     let len = w.written();
     Some(MacInput { bytes, len })
 }
@@ -509,7 +512,7 @@ mod tests {
     fn mac_covers_header_options_and_flow() {
         let mut b = [0; MAX_DATA_HEADER];
         let n = emit_data(&mut b, &HANDED).unwrap_or(0);
-        let input = |b: &[u8], t: &Tuple, p| mac_input(b, n - 8, t, p).map(|i| (i.bytes, i.len));
+        let input = |b: &[u8], t: &Tuple, p| mac_input(b, n - 8, t, p, 7).map(|i| (i.bytes, i.len));
         let first = input(&b, &tuple(), 6);
         assert_eq!(first.map(|f| f.1), Some(n - 8 + INNER_LEN));
         for at in 0..n - 8 {
@@ -522,6 +525,8 @@ mod tests {
         other[n - 1] ^= 1;
         assert_eq!(input(&other, &tuple(), 6), first);
         assert!(input(&b, &tuple(), 17) != first);
+        let elsewhere = mac_input(&b, n - 8, &tuple(), 6, 8).map(|i| (i.bytes, i.len));
+        assert!(elsewhere != first);
         assert!(input(&b, &tuple().reversed(), 6) != first);
         assert!(
             input(
@@ -543,7 +548,7 @@ mod tests {
                 6
             ) != first
         );
-        assert!(mac_input(&b, n + 1, &tuple(), 6).is_none());
-        assert!(mac_input(&[0; 200], 190, &tuple(), 6).is_none());
+        assert!(mac_input(&b, n + 1, &tuple(), 6, 7).is_none());
+        assert!(mac_input(&[0; 200], 190, &tuple(), 6, 7).is_none());
     }
 }
