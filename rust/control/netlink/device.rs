@@ -63,7 +63,10 @@ pub(super) fn text(name: &Name) -> &[u8] {
 }
 
 fn no_device(request: &Request<'_>, attr: &Attr<'_>) -> Error {
-    request.refuse_with(attr, &[b"ifname: there is no device ", attr.text(), b" here"]);
+    request.refuse_with(
+        attr,
+        &[b"ifname: there is no device ", attr.text(), b" here"],
+    );
     ENODEV
 }
 
