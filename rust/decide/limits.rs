@@ -58,8 +58,8 @@ pub const HOLD_MEMORY_SHARE: u64 = 64;
 
 // Flows.
 
-/// Flows that a namespace keeps, unless configured: 128 bytes each, so 32 MiB.
-pub const FLOWS_CEILING: u32 = 1 << 18;
+/// Flows that a namespace keeps, unless configured: 128 bytes each, so 128 MiB.
+pub const FLOWS_CEILING: u32 = 1 << 20;
 
 /// Times that a flow's first segment may fail to become a socket (accept queue full, memory)
 /// before the owner refuses the connection and the entry member selects again.

@@ -82,7 +82,7 @@ reasons! {
     Held = "held",
     /// Dropped: holding would pass a bound.
     HoldFull = "hold_full",
-    /// Held connections given up: they waited too long.
+    /// Held connections that waited too long: decided as if they named no session.
     HoldTimeout = "hold_timeout",
     /// Request heads read.
     Request = "request",
@@ -134,7 +134,7 @@ reasons! {
     SpawnFailed = "spawn_failed",
     /// Dropped: a segment that may not spawn came before the socket.
     SpawnNotYet = "spawn_not_yet",
-    /// Dropped: a segment of a connection that is over.
+    /// Passed: a segment of a connection that is over; the local stack answers it.
     AfterClose = "after_close",
     /// Packets relayed to their owner.
     Relayed = "relayed",
@@ -184,6 +184,4 @@ reasons! {
     Shifted = "shifted",
     /// Incoming packets whose acknowledgement was unshifted.
     Unshifted = "unshifted",
-    /// Resets sent for connections of an owner that is gone.
-    OwnerGone = "owner_gone",
 }

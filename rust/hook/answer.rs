@@ -10,7 +10,10 @@ use kernel::prelude::*;
 use super::{classify::Tcp, host::Host};
 use crate::{
     decide::{cookie::SynOptions, limits, reason::Reason},
-    kapi::skb::Packet,
+    kapi::{
+        skb::Packet,
+        tcp as stack, //
+    },
     table::keys::Key,
     wire::{
         addr::Tuple,
@@ -85,7 +88,14 @@ fn ip_len(tcp: &Tcp<'_>) -> usize {
 /// Answers a SYN with a cookie that any member can verify.
 pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
     let net = &host.net;
-    let o = &tcp.seg.options;
+    let may = stack::offers(net.ns);
+    let said = &tcp.seg.options;
+    let o = tcp::Options {
+        wscale: said.wscale.filter(|_| may.wscale),
+        sack_permitted: said.sack_permitted && may.sack,
+        timestamps: said.timestamps.filter(|_| may.timestamps),
+        ..*said
+    };
     let floor = if tcp.ipv6() {
         limits::MSS_MIN_V6
     } else {

@@ -200,6 +200,10 @@ fn take(
 ) -> Result<(), Reason> {
     let net = &host.net;
     let has = |flag: u8| h.flags & flag != 0;
+    // A recorded hand-off is worth no more than its cookie: nothing once that is too old.
+    let keys = net.keys.read(guard).ok_or(Reason::TunnelForged)?;
+    keys.verify_cookie(tuple, h.client_isn, h.cookie_isn, None, net.now_s())
+        .ok_or(Reason::TunnelReplay)?;
     let mut session = has(HandOff::HAS_SID).then(|| Sid(h.sid).key());
     let mut insert = has(HandOff::NEW_SESSION);
     if let Some(k) = session {

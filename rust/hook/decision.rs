@@ -184,14 +184,17 @@ pub(super) fn at_home(
     };
     let me = config.local;
     match session::resolve(known.as_ref(), &claims, me, now, s.idle_s, s.absolute_s) {
-        Resolve::Expired => {
-            net.count(Reason::SidExpired);
+        over @ (Resolve::Expired | Resolve::Ended) => {
+            net.count(match over {
+                Resolve::Ended => Reason::SidEnded,
+                _ => Reason::SidExpired,
+            });
             match begin_at(host, guard, config, service, me).and_then(|c| c.session) {
                 Some(new) => Home::Renewed(new),
                 None => Home::Serve,
             }
         }
-        Resolve::Ended | Resolve::Known { .. } => {
+        Resolve::Known { .. } => {
             shown(host, guard, config, key);
             Home::Serve
         }

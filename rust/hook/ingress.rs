@@ -84,7 +84,11 @@ fn service(
         flow.touch(net.uptime());
         match known(host, keys, tcp, &flow) {
             Known::Pass => {
-                net.count(Reason::PassLocal);
+                net.count(if tcp.is_syn() {
+                    Reason::SynOnLive
+                } else {
+                    Reason::PassLocal
+                });
                 return packet.accept();
             }
             Known::Relay { hand_off } => {

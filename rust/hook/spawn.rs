@@ -78,7 +78,10 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
     match flow.on(net.uptime(), |f| {
         f.on_client_segment(&segment(tcp, first, here))
     }) {
+        // A full accept queue empties: as the kernel does for its own handshakes, each of the
+        // client's retransmissions tries again.
         Action::Spawn => {}
+        Action::Refuse if same => {}
         Action::DropEarly => {
             net.count(Reason::SpawnNotYet);
             return packet.drop();

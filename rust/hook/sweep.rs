@@ -35,6 +35,9 @@ use crate::{
 /// Silence after which an entry member takes a client's goodbye for the end, in ms.
 const ENTRY_CLOSING_MS: u64 = 2_000;
 
+/// Entries that are looked at under one RCU section.
+const BATCH: u32 = 256;
+
 /// The job of one second.
 pub(super) struct SweepJob;
 
@@ -73,21 +76,46 @@ fn flows(host: &Host) -> Result {
     let net = &host.net;
     let now = net.uptime();
     let mut owned = 0u32;
+    let pressed_ms = pressed(net.flows.len());
     let mut walk = net.flows.walk()?;
-    walk.next(|guard, flow| {
-        let config = net.config(guard);
-        let status = flow.status();
-        if status.role != Role::Entry && status.state != State::Closed {
-            owned = owned.saturating_add(1);
+    loop {
+        let mut left = BATCH;
+        let more = walk.next(|guard, flow| {
+            let config = net.config(guard);
+            let status = flow.status();
+            if status.role != Role::Entry && status.state != State::Closed {
+                owned = owned.saturating_add(1);
+            }
+            one_flow(host, guard, flow, now, scale(config), pressed_ms);
+            left = left.saturating_sub(1);
+            left > 0
+        });
+        if !more {
+            break;
         }
-        one_flow(host, guard, flow, now, scale(config));
-        true
-    });
+    }
     net.owned.store(owned, Relaxed);
     Ok(())
 }
 
-fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, scale: u64) {
+/// Silence after which a tombstone goes although its cookie is still good, in ms: when the table
+/// fills, a new connection is worth more than the guard against a late copy of an old one.
+fn pressed(len: u32) -> u64 {
+    match u64::from(len).saturating_mul(4) / u64::from(limits::FLOWS_CEILING) {
+        0 | 1 => u64::MAX,
+        2 => limits::CLOSING_IDLE_MS,
+        _ => 5_000,
+    }
+}
+
+fn one_flow(
+    host: &Host,
+    guard: &Guard,
+    flow: Ref<'_, Tuple, Flow>,
+    now: u32,
+    scale: u64,
+    pressed_ms: u64,
+) {
     let net = &host.net;
     // Time runs slower for everything when the farm is scaled.
     let ms = |s: u32| {
@@ -118,10 +146,14 @@ fn one_flow(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>, now: u32, sc
         };
         what = flow::expire(&status, idle, age, there);
     }
+    if status.state == State::Closed && idle >= pressed_ms && flow.shift().is_none() {
+        what = Expiry::Free;
+    }
     match what {
         Expiry::Close => flow.on(now, |f| f.state = State::Closed),
         // A half-closed connection may go on for long; its entry member is its only way.
-        Expiry::Free if status.role == Role::Entry && idle < limits::CLOSING_IDLE_MS => {}
+        Expiry::Free
+            if status.role == Role::Entry && idle < limits::CLOSING_IDLE_MS.min(pressed_ms) => {}
         Expiry::Free => {
             end_shift(host, guard, flow);
             net.flows.remove(guard, flow);
@@ -149,12 +181,19 @@ fn sessions(host: &Host) -> Result {
     let now = net.now();
     let mut homed = 0u32;
     let mut walk = net.sessions.walk()?;
-    walk.next(|guard, entry| {
-        if let Some(config) = net.config(guard) {
-            one_session(host, guard, config, entry, now, &mut homed);
+    loop {
+        let mut left = BATCH;
+        let more = walk.next(|guard, entry| {
+            if let Some(config) = net.config(guard) {
+                one_session(host, guard, config, entry, now, &mut homed);
+            }
+            left = left.saturating_sub(1);
+            left > 0
+        });
+        if !more {
+            break;
         }
-        true
-    });
+    }
     net.homed.store(homed, Relaxed);
     Ok(())
 }

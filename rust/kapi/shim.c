@@ -8,6 +8,7 @@
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
 #include <linux/kernel_stat.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
@@ -63,6 +64,11 @@ u64 homing_boot_ms(void)
 u64 homing_random_u64(void)
 {
 	return get_random_u64();
+}
+
+u64 homing_total_ram(void)
+{
+	return (u64)totalram_pages() << PAGE_SHIFT;
 }
 
 /* ---- memory ---- */
@@ -621,6 +627,19 @@ void homing_tcp_listener(struct net *net, const u8 addr[16], u16 port, u32 dif,
 u32 homing_tcp_syncookies(const struct net *net)
 {
 	return READ_ONCE(net->ipv4.sysctl_tcp_syncookies);
+}
+
+u32 homing_tcp_offers(const struct net *net)
+{
+	u32 bits = 0;
+
+	if (READ_ONCE(net->ipv4.sysctl_tcp_sack))
+		bits |= HOMING_OFFER_SACK;
+	if (READ_ONCE(net->ipv4.sysctl_tcp_timestamps))
+		bits |= HOMING_OFFER_TIMESTAMPS;
+	if (READ_ONCE(net->ipv4.sysctl_tcp_window_scaling))
+		bits |= HOMING_OFFER_WSCALE;
+	return bits;
 }
 
 static struct request_sock *request_alloc(struct sock *sk, bool ipv6)

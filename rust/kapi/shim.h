@@ -30,6 +30,7 @@ u64 homing_real_seconds(void);
 u64 homing_real_ms(void);
 u64 homing_boot_ms(void);
 u64 homing_random_u64(void);
+u64 homing_total_ram(void);
 
 /* ---- memory (any) ---- */
 void *homing_alloc(size_t size, bool atomic);
@@ -144,6 +145,12 @@ int homing_tcp_spawn(struct net *net, struct sk_buff *skb,
 		     const struct homing_tuple *t,
 		     const struct homing_spawn *a);
 u32 homing_tcp_syncookies(const struct net *net);
+enum homing_offer {
+	HOMING_OFFER_SACK = 1,
+	HOMING_OFFER_TIMESTAMPS = 2,
+	HOMING_OFFER_WSCALE = 4,
+};
+u32 homing_tcp_offers(const struct net *net);
 /* MSS the socket behind an outgoing packet uses; 0 when it has none. */
 u32 homing_skb_sock_mss(const struct sk_buff *skb);
 int homing_tcp_reset(struct net *net, const struct homing_tuple *t); /* process */

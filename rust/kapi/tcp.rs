@@ -147,6 +147,29 @@ pub(crate) fn cookies_allowed(ns: NetNs) -> bool {
     unsafe { ffi::homing_tcp_syncookies(ns.as_ptr()) != 0 }
 }
 
+/// What this namespace lets a handshake offer.
+#[derive(Clone, Copy)]
+pub(crate) struct Offers {
+    /// `net.ipv4.tcp_sack`.
+    pub(crate) sack: bool,
+    /// `net.ipv4.tcp_timestamps`.
+    pub(crate) timestamps: bool,
+    /// `net.ipv4.tcp_window_scaling`.
+    pub(crate) wscale: bool,
+}
+
+/// The options that sysctls allow here: a socket that would refuse one must not promise it. Any
+/// context.
+pub(crate) fn offers(ns: NetNs) -> Offers {
+    // SAFETY: The namespace is alive.
+    let bits = unsafe { ffi::homing_tcp_offers(ns.as_ptr()) };
+    Offers {
+        sack: bits & ffi::homing_offer_HOMING_OFFER_SACK != 0,
+        timestamps: bits & ffi::homing_offer_HOMING_OFFER_TIMESTAMPS != 0,
+        wscale: bits & ffi::homing_offer_HOMING_OFFER_WSCALE != 0,
+    }
+}
+
 /// Ends a connection with RST on both sides. Process context: sleeps.
 pub(crate) fn reset(ns: NetNs, tuple: &Tuple) -> Result {
     // SAFETY: The namespace is alive; the tuple is read only.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clocks and randomness. All callable in any context.
+//! Clocks, randomness, and what the machine has. All callable in any context.
 //!
 //! C headers: `include/linux/timekeeping.h`, `include/linux/random.h`.
 
@@ -28,6 +28,12 @@ pub(crate) fn boot_ms() -> u64 {
 pub(crate) fn random() -> u64 {
     // SAFETY: No requirements.
     unsafe { ffi::homing_random_u64() }
+}
+
+/// Bytes of memory that this machine has.
+pub(crate) fn total_memory() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { ffi::homing_total_ram() }
 }
 
 /// Nanoseconds of all CPUs together since boot: (busy, busy and idle).

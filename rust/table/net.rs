@@ -106,7 +106,7 @@ impl Net {
             flows: Flows::new(limits::FLOWS_CEILING)?,
             shifts: Shifts::new()?,
             inserts: Inserts::new(limits::FLOWS_CEILING)?,
-            pending: Pending::new(16 << 20)?,
+            pending: Pending::new(time::total_memory() / limits::HOLD_MEMORY_SHARE)?,
             sighted: Sighted::new()?,
             stats: Counters::new()?,
             debug: Debug {

@@ -3,8 +3,7 @@
 //! Packets held until the head of a first request can be read.
 //!
 //! Bounded per connection (segments and bytes), in number of connections, and in memory in all;
-//! what waits too long is dropped and the client sends it again. Nothing that is held has been
-//! acknowledged.
+//! what waits too long is decided on as it is. Nothing that is held has been acknowledged.
 
 use kernel::{
     prelude::*,
