@@ -73,6 +73,15 @@ check: | setup-quiet ## checks without a guest: format, lints, layers, generated
 test: | setup-quiet ## the guest tests on the stock kernel; TEST=name for one
 	@selftests/run
 
+test-full: test ## the same on the debug kernel too (KASAN, lockdep, kmemleak, KUnit)
+	@selftests/run --kernel debug
+
+demo: | setup-quiet ## a farm of three at work, and the proofs of what it does
+	@qemu/run --cpus 1 --mem 1536M -- selftests/demo
+
+shell: | setup-quiet ## a shell inside that farm
+	@qemu/run --cpus 1 --mem 1536M --timeout 86400 --interactive -- selftests/demo --shell
+
 install: ## module for the running kernel, where modprobe finds it
 	$(MAKE) modules HOST=1
 	install -D -m 644 build/host/homing.ko $(DESTDIR)/lib/modules/$$(uname -r)/updates/homing.ko
@@ -81,5 +90,6 @@ install: ## module for the running kernel, where modprobe finds it
 clean: ## remove what was built here; the cache stays
 	rm -rf build
 
-.PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check test install clean
+.PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check test test-full \
+	demo shell install clean
 .DELETE_ON_ERROR:
