@@ -20,10 +20,13 @@ use crate::{
         session::{self, Resolve},
         sid::{self, Claims}, //
     },
-    kapi::time,
+    kapi::{
+        tcp as stack, //
+        time,
+    },
     table::{
         config::Config,
-        member::State,
+        member::{Member, State},
         service::Service,
         session::{Applied, Key},
     },
@@ -72,7 +75,7 @@ impl Candidates {
         let mut any = false;
         for (slot, member) in this.list.iter_mut().zip(&config.members) {
             let seen = member.seen(guard, config, &clock);
-            let eligible = seen.state == State::Up && member.has_listener(guard, service.hash);
+            let eligible = seen.state == State::Up && listens(host, guard, member, service);
             any |= eligible && seen.weight > 0;
             *slot = Candidate {
                 id: member.id(),
@@ -86,7 +89,7 @@ impl Candidates {
             // Nobody is as it should be: whoever may still serve is better than nobody.
             for (slot, member) in this.list.iter_mut().zip(&config.members) {
                 let may = member.seen(guard, config, &clock).state != State::Down;
-                slot.eligible = may && member.has_listener(guard, service.hash);
+                slot.eligible = may && listens(host, guard, member, service);
                 slot.weight = slot.weight.max(1);
             }
         }
@@ -102,12 +105,23 @@ impl Candidates {
     }
 }
 
+/// Whether a member has a listener for a service: as it last said, and for this one as it is.
+fn listens(host: &Host, guard: &Guard, member: &Member, service: &Service) -> bool {
+    if member.has_listener(guard, service.hash) {
+        return true;
+    }
+    // What was believed on purpose stays believed.
+    member.local
+        && member.live.belief.read(guard).is_none()
+        && stack::listener(host.net.ns, &service.vip, service.port, host.device()).present
+}
+
 /// Whether any member could serve a new connection now; asked for every SYN, so the first that
 /// could is enough.
 pub(super) fn servable(host: &Host, guard: &Guard, config: &Config, service: &Service) -> bool {
     let clock = host.net.clock(config);
-    let could = |m: &crate::table::member::Member| {
-        m.has_listener(guard, service.hash) && m.seen(guard, config, &clock).state != State::Down
+    let could = |m: &Member| {
+        listens(host, guard, m, service) && m.seen(guard, config, &clock).state != State::Down
     };
     config.me().is_some_and(could) || config.others().any(could)
 }
@@ -169,8 +183,7 @@ pub(super) fn at_home(
     let Some(keys) = net.keys.read(guard) else {
         return Home::Serve;
     };
-    let claims = keys.send().and_then(|k| keys.open_sid(&k.sid_of(key)));
-    let Some(claims) = claims else {
+    let Some(claims) = keys.claims_of(key) else {
         return Home::Serve;
     };
     let entry = net.sessions.get(guard, key);
