@@ -9,8 +9,10 @@
 //!    and taken out under the hash table's own bucket locks.
 //! 3. `member::Live::inbox` (bottom halves off) covers the replay window of one peer.
 //! 4. `pending` has a lock for each bucket (bottom halves off).
+//! 5. `flow::Shifts` has a lock for its count and the module reference (bottom halves off).
 //!
-//! No two of 2 to 4 are ever held together; 1 is taken first.
+//! Every [`crate::kapi::rcu::RcuCell`] has a mutex of its own for writers, taken after 1. No two
+//! of 2 to 5 are ever held together; 1 is taken first.
 
 pub(crate) mod config;
 pub(crate) mod flow;

@@ -307,7 +307,7 @@ fn control(
         }
     }
     match message.body {
-        Body::State(said) => state::received(host, guard, config, sender, &said),
+        Body::State(said) => state::received(host, sender, &said),
         Body::Associations { batch, records } => {
             if batch > live.batch_seen.load(Relaxed) {
                 live.batch_seen.store(batch, Relaxed);

@@ -33,7 +33,7 @@ impl Job for StateJob {
             return 0;
         };
         if let Some(me) = config.me() {
-            let message = own(host, &guard, config, me);
+            let message = own(host, config, me);
             keep(host, me, &message);
             for member in config.others() {
                 let sent = push::send(host, &guard, config, member, |buf, header| {
@@ -53,7 +53,7 @@ impl Job for StateJob {
 }
 
 /// How this member is.
-fn own(host: &Host, guard: &Guard, config: &Config, me: &Member) -> StateMsg {
+fn own(host: &Host, config: &Config, me: &Member) -> StateMsg {
     let net = &host.net;
     let clock = net.clock(config);
     let mut message = StateMsg {
@@ -89,7 +89,6 @@ fn own(host: &Host, guard: &Guard, config: &Config, me: &Member) -> StateMsg {
             batch: m.live.batch_seen.load(Relaxed),
         });
     }
-    let _ = guard;
     message
 }
 
@@ -115,18 +114,11 @@ fn keep(host: &Host, member: &Member, said: &StateMsg) {
 }
 
 /// A state message has arrived.
-pub(super) fn received(
-    host: &Host,
-    guard: &Guard,
-    config: &Config,
-    from: &Member,
-    said: &StateMsg,
-) {
+pub(super) fn received(host: &Host, from: &Member, said: &StateMsg) {
     host.net.count(Reason::StateReceived);
     let skew = (said.clock_s as i64).wrapping_sub(host.net.now_s() as i64);
     from.live.skew_ms.store(skew.saturating_mul(1000), Relaxed);
     keep(host, from, said);
-    let _ = (guard, config);
 }
 
 /// Tells listeners which members have changed.
