@@ -35,7 +35,7 @@ class Stage:
         new = "new sid" if response.cookie() else "sid    "
         entry = entry if entry != "spread" else "any"
         self.say(f"  client {client.name:4} in at {entry:3}  answered by {line.member} {how if entry != 'any' else '':11} "
-                 f"{new} {(client.sid or '-')[:8]:8}  said {response.body!r}")
+                 f"{new} {(client.sid or '-')[:8]:8}  said {response.body.decode('ascii', 'replace').strip()}")
         tap.equal(response.status, 200, "status")
         tap.equal(response.member, line.member, "the member that answered, by body and by log")
         return response
