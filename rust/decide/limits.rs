@@ -58,11 +58,12 @@ pub const HOLD_MEMORY_SHARE: u64 = 64;
 
 // Flows.
 
-/// Flows that a namespace keeps, unless configured: 128 bytes each, so 128 MiB.
+/// Flows that a namespace keeps: 128 bytes each, so 128 MiB.
 pub const FLOWS_CEILING: u32 = 1 << 20;
 
 /// Times that a flow's first segment may fail to become a socket (accept queue full, memory)
-/// before the owner refuses the connection and the entry member selects again.
+/// before the flow's rules call it refused. The hook tries again all the same with each of the
+/// client's retransmissions, as the kernel does for its own handshakes.
 pub const SPAWN_TRIES: u8 = 3;
 
 /// Milliseconds that a flow waits for its socket. Covers the client's retransmissions 1 to 5.
@@ -90,7 +91,7 @@ pub const INSERT_MAX: u16 = 512;
 
 // Sessions. Seconds, since their clock is exact to a second only.
 
-/// Sessions that a namespace keeps, unless configured.
+/// Sessions that a namespace keeps.
 pub const SESSIONS_CEILING: u32 = 1 << 20;
 
 /// Seconds without a request after which a session is over, unless configured.

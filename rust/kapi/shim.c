@@ -1148,7 +1148,11 @@ void homing_tunnel_free(struct homing_tunnel *t)
 	if (t->sock6)
 		udp_tunnel_sock_release(t->sock6->sk);
 	udp_tunnel_sock_release(t->sock4->sk);
-	/* udp_tunnel_sock_release() waits for readers of the sockets. */
+	/*
+	 * udp_tunnel_sock_release() clears sk_user_data but does not wait for a
+	 * homing_tunnel_rcv() that has read it before.
+	 */
+	synchronize_net();
 	kfree(t);
 }
 
