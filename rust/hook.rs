@@ -19,6 +19,7 @@ mod egress;
 mod encap;
 pub(crate) mod events;
 pub(crate) mod host;
+mod icmp;
 mod ingress;
 pub(crate) mod push;
 mod request;

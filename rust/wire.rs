@@ -18,6 +18,7 @@ pub mod checksum;
 pub mod control;
 pub mod geneve;
 pub mod http;
+pub mod icmp;
 pub mod ip;
 pub mod reader;
 pub mod sack;

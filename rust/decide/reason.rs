@@ -46,6 +46,14 @@ reasons! {
     PassSigned = "pass_signed",
     /// Passed: headers that contradict themselves; the kernel drops them by its own rules.
     PassMalformed = "pass_malformed",
+    /// Passed: a network error about a connection whose socket is here.
+    IcmpLocal = "icmp_local",
+    /// Network errors sent to the owner of the connection that they are about.
+    IcmpRelayed = "icmp_relayed",
+    /// Passed: a network error about a connection of a service that is not known here.
+    IcmpUnknown = "icmp_unknown",
+    /// Network errors whose quoted sequence number was translated.
+    IcmpUnshifted = "icmp_unshifted",
     /// Dropped: wrong TCP checksum.
     DropChecksum = "drop_checksum",
     /// Dropped: no memory.

@@ -7,6 +7,7 @@ use crate::{
     table::{config::Config, service::Service},
     wire::{
         addr::Tuple,
+        icmp::{self, Quote},
         ip::{self, Ip},
         tcp::{self, flags, Segment},
         Fault,
@@ -62,10 +63,24 @@ impl Tcp<'_> {
     }
 }
 
+/// An error of the network about a segment that a service sent.
+pub(super) struct Icmp {
+    /// What it quotes.
+    pub(super) quote: Quote,
+    /// [`ip::ICMP`] or [`ip::ICMPV6`].
+    pub(super) protocol: u8,
+    /// Where the message starts.
+    pub(super) l4: usize,
+    /// Length as the IP header says, without padding.
+    pub(super) total_len: usize,
+}
+
 /// What was found.
 pub(super) enum Class<'c> {
     /// TCP to (from) a service.
     Tcp(Tcp<'c>),
+    /// A report that something from a service did not arrive. Only on the way in.
+    Icmp(Icmp),
     /// Nothing of ours.
     Other,
     /// For another host.
@@ -105,7 +120,13 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
             return Class::Other;
         }
         match ip::parse(v.bytes) {
-            Ok(ip) if ip.protocol != ip::TCP => return Class::Other,
+            Ok(ip) if ip.protocol != ip::TCP => {
+                let kind = v.bytes.get(ip.header_len).copied().unwrap_or_default();
+                if way == Way::Out || !icmp::is_error(ip.protocol, kind) {
+                    return Class::Other;
+                }
+                return icmp(config, packet, &ip);
+            }
             Ok(ip) if ip.fragment => return Class::Fragment,
             Ok(ip) => {
                 let at = ip.header_len;
@@ -162,4 +183,38 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
         payload_len: payload_len as u32,
         ifindex,
     })
+}
+
+/// Most of an ICMP message that is looked at: the quoted IP header with extension headers.
+const MOST_QUOTED: usize = 512;
+
+/// Says what an ICMP error is about. What quotes no service is none of ours.
+fn icmp<'c>(config: &'c Config, packet: &mut Packet, ip: &Ip) -> Class<'c> {
+    let Some(v) = packet.view(ip.header_len.saturating_add(MOST_QUOTED)) else {
+        return Class::NoMemory;
+    };
+    let total_len = if ip.total_len == 0 {
+        v.len
+    } else {
+        ip.total_len
+    };
+    let end = total_len.min(v.bytes.len());
+    let quote = v.bytes.get(ip.header_len..end);
+    let quote = quote.and_then(|message| icmp::parse(ip.protocol, message));
+    // Whoever says that something of the VIP did not arrive must have sent it to the VIP.
+    let ours = |q: &Quote| {
+        let t = &q.tuple;
+        t.vip == ip.dst && config.service(&t.vip, t.vip_port).is_some()
+    };
+    match quote.filter(ours) {
+        Some(_) if ip.fragment => Class::Fragment,
+        Some(_) if total_len > v.len => Class::Malformed,
+        Some(quote) => Class::Icmp(Icmp {
+            quote,
+            protocol: ip.protocol,
+            l4: ip.header_len,
+            total_len,
+        }),
+        None => Class::Other,
+    }
 }

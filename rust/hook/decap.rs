@@ -36,7 +36,7 @@ use crate::{
         addr::{Addr, Tuple},
         control::{self, Association, Body},
         geneve::{self, Data, Frame, HandOff, Inner, Route},
-        ip, tcp,
+        icmp, ip, tcp,
     },
 };
 
@@ -98,10 +98,14 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
             }
             let key = keys.get(data.sender.key).ok_or(Reason::TunnelForged)?;
             let ipv6 = data.inner == Inner::V6;
-            let (tuple, header) = inner(packet, header_len, mac_offset, ipv6, config.local)?;
+            let (tuple, protocol, header) =
+                inner(packet, header_len, mac_offset, ipv6, config.local)?;
             // A plain comparison of words: its time tells nothing about which byte was wrong.
             if u64::from_be_bytes(key.data_mac(header.as_bytes())) ^ u64::from_be_bytes(mac) != 0 {
                 return Err(Reason::TunnelForged);
+            }
+            if protocol != ip::TCP && matches!(data.route, Route::HandOff(_)) {
+                return Err(Reason::TunnelMalformed);
             }
             net.count(Reason::TunnelData);
             accept(host, guard, config, sender, key, &data, &tuple)?;
@@ -119,31 +123,35 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
     }
 }
 
-/// The connection of the inner packet, and what its code covers.
+/// The connection that the inner packet is of, or as an ICMP error is about; its protocol; and
+/// what its code covers.
 fn inner(
     packet: &mut Packet,
     header_len: usize,
     mac_offset: usize,
     ipv6: bool,
     me: u16,
-) -> Result<(Tuple, geneve::MacInput), Reason> {
-    let want = header_len.saturating_add(512);
+) -> Result<(Tuple, u8, geneve::MacInput), Reason> {
+    let want = header_len.saturating_add(1024);
     let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
     let (header, inner) = view
         .bytes
         .split_at_checked(header_len)
         .ok_or(Reason::TunnelMalformed)?;
     let ip = ip::parse(inner).map_err(|_| Reason::TunnelMalformed)?;
-    if ip.protocol != ip::TCP || ip.fragment || (ip.version == 6) != ipv6 {
+    if ip.fragment || (ip.version == 6) != ipv6 {
         return Err(Reason::TunnelMalformed);
     }
-    let seg = inner
-        .get(ip.header_len..)
-        .and_then(|b| tcp::parse(b).ok())
-        .ok_or(Reason::TunnelMalformed)?;
-    let tuple = Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port);
-    let input = geneve::mac_input(header, mac_offset, &tuple, ip::TCP, me);
-    Ok((tuple, input.ok_or(Reason::TunnelMalformed)?))
+    let payload = inner.get(ip.header_len..).ok_or(Reason::TunnelMalformed)?;
+    let tuple = if ip.protocol == ip::TCP {
+        let seg = tcp::parse(payload).map_err(|_| Reason::TunnelMalformed)?;
+        Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port)
+    } else {
+        let quote = icmp::parse(ip.protocol, payload).ok_or(Reason::TunnelMalformed)?;
+        quote.tuple
+    };
+    let input = geneve::mac_input(header, mac_offset, &tuple, ip.protocol, me);
+    Ok((tuple, ip.protocol, input.ok_or(Reason::TunnelMalformed)?))
 }
 
 /// Whether an authenticated packet is for a connection of ours; a hand-off makes it one.

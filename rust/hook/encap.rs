@@ -4,7 +4,10 @@
 
 use kernel::sync::rcu::Guard;
 
-use super::host::Host;
+use super::{
+    classify::Icmp,
+    host::Host, //
+};
 use crate::{
     decide::reason::Reason,
     kapi::skb::Packet,
@@ -30,7 +33,8 @@ pub(super) fn relay(
     hand_off: bool,
 ) {
     let net = &host.net;
-    if forward(host, guard, config, packet, tuple, l4, terms, hand_off).is_none() {
+    let inner = (packet, tuple, ip::TCP, l4);
+    if forward(host, guard, config, inner, terms, hand_off).is_none() {
         net.count(Reason::RelayFailed);
         return;
     }
@@ -40,18 +44,36 @@ pub(super) fn relay(
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn forward(
+/// Sends an error about a connection to its owner. The packet is consumed.
+pub(super) fn error(
     host: &Host,
     guard: &Guard,
     config: &Config,
     packet: Packet,
-    tuple: &Tuple,
-    l4: usize,
+    error: &Icmp,
+    terms: &Terms,
+) {
+    let inner = (packet, &error.quote.tuple, error.protocol, error.l4);
+    // Without a socket the owner has no use for it: the option that makes one is not needed.
+    let sent = forward(host, guard, config, inner, terms, false);
+    host.net.count(match sent {
+        Some(()) => Reason::IcmpRelayed,
+        None => Reason::RelayFailed,
+    });
+}
+
+/// Sends a packet (with the connection that it is of or about, its protocol, and where that header
+/// starts) to the owner.
+fn forward(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    inner: (Packet, &Tuple, u8, usize),
     terms: &Terms,
     hand_off: bool,
 ) -> Option<()> {
     let net = &host.net;
+    let (packet, tuple, protocol, l4) = inner;
     let owner = config.member(terms.owner)?;
     let me = config.me()?;
     let key = net.keys.read(guard)?.send()?;
@@ -80,7 +102,7 @@ fn forward(
     let mut header = [0; geneve::MAX_DATA_HEADER];
     let len = geneve::emit_data(&mut header, &data)?;
     let mac_at = len.checked_sub(geneve::MAC_LEN)?;
-    let input = geneve::mac_input(&header, mac_at, tuple, ip::TCP, owner.id())?;
+    let input = geneve::mac_input(&header, mac_at, tuple, protocol, owner.id())?;
     let mac = key.data_mac(input.as_bytes());
     let field = header.get_mut(mac_at..len)?;
     for (to, from) in field.iter_mut().zip(mac) {

@@ -14,6 +14,7 @@ use super::{
     deliver::Handshake,
     encap,
     host::Host,
+    icmp,
     request, //
 };
 use crate::{
@@ -45,6 +46,7 @@ impl Hook for Ingress {
         let class = classify(config, &mut packet, Way::In);
         let why = match class {
             Class::Tcp(tcp) => return service(host, guard, config, packet, &tcp),
+            Class::Icmp(error) => return icmp::ingress(host, guard, config, packet, &error),
             Class::Other => Reason::PassOther,
             Class::NotHost => Reason::PassNotHost,
             Class::Fragment => Reason::PassFragment,

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Client packets of a connection into whose response bytes were put: the client acknowledges
-//! bytes that the local stack never sent. First in PRE_ROUTING, whatever device they came by.
+//! bytes that the local stack never sent, and errors of the network quote them. First in PRE_ROUTING, whatever device they came by.
 
 use kernel::sync::rcu::Guard;
 
 use super::{
     classify::{classify, Class, Tcp, Way},
-    host::Host, //
+    host::Host,
+    icmp, //
 };
 use crate::{
     decide::{reason::Reason, shift::Phase},
@@ -37,8 +38,18 @@ impl Hook for Unshift {
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        let Class::Tcp(tcp) = classify(config, &mut packet, Way::In) else {
-            return packet.accept();
+        let tcp = match classify(config, &mut packet, Way::In) {
+            Class::Tcp(tcp) => tcp,
+            Class::Icmp(error) => {
+                return match icmp::unshift(host, guard, &mut packet, &error) {
+                    Some(()) => packet.accept(),
+                    None => {
+                        net.count(Reason::DropNoMemory);
+                        packet.drop()
+                    }
+                };
+            }
+            _ => return packet.accept(),
         };
         let Some(flow) = net.flows.get(guard, &tcp.tuple) else {
             return packet.accept();

@@ -407,6 +407,16 @@ void homing_tcp_replace(struct sk_buff *skb, u32 l4off, u32 off, const u8 *to,
 	}
 }
 
+void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to)
+{
+	__be32 from, now = htonl(to);
+
+	memcpy(&from, skb->data + off, sizeof(from));
+	memcpy(skb->data + off, &now, sizeof(now));
+	inet_proto_csum_replace4((__sum16 *)(skb->data + check), skb, from, now,
+				 false);
+}
+
 u32 homing_skb_truesize(const struct sk_buff *skb)
 {
 	return skb->truesize;

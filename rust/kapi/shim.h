@@ -95,6 +95,8 @@ u8 *homing_skb_writable(struct sk_buff *skb, u32 len);
 /* Changes @n bytes (even) of the TCP header at @off, TCP checksum included. */
 void homing_tcp_replace(struct sk_buff *skb, u32 l4off, u32 off,
 			const u8 *to, u32 n);
+/* Writes a word at @off; the checksum at @check (no pseudo header) follows. */
+void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to);
 u32 homing_skb_truesize(const struct sk_buff *skb);
 /* Grows the packet by @n bytes at payload offset @at and makes TCP right. */
 int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,

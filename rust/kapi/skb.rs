@@ -205,6 +205,21 @@ impl Packet {
         true
     }
 
+    /// Writes a big-endian word at `offset` and corrects the Internet checksum at `check` that
+    /// covers it; both are bytes from the network header, `offset` at an even distance from where
+    /// the sum begins. No pseudo header may be involved.
+    ///
+    /// Returns `false` and does nothing when memory fails or a place is outside of the packet.
+    pub(crate) fn replace_u32(&mut self, check: usize, offset: usize, to: u32) -> bool {
+        let end = offset.saturating_add(4).max(check.saturating_add(2));
+        if self.writable(end).is_none() {
+            return false;
+        }
+        // SAFETY: Both places were just made linear and writable.
+        unsafe { ffi::homing_skb_replace4(self.as_ptr(), check as u32, offset as u32, to) };
+        true
+    }
+
     /// Puts `bytes` in front of payload byte `at` of an outgoing TCP packet: lengths, checksums
     /// and segmentation stay right. Shared payload pages are not written.
     ///
