@@ -34,8 +34,14 @@ reasons! {
     PassOther = "pass_other",
     /// Passed: the link layer says it is for another host.
     PassNotHost = "pass_not_host",
-    /// Passed: an IP fragment.
+    /// Passed: a fragment of TCP that is for no service's address, or that the kernel will drop.
     PassFragment = "pass_fragment",
+    /// Fragments to a service's address that wait for the rest of their packet.
+    FragmentHeld = "fragment_held",
+    /// Packets put together of fragments.
+    FragmentWhole = "fragment_whole",
+    /// Dropped: a fragment that contradicts others, or for which there is no memory.
+    FragmentBad = "fragment_bad",
     /// Passed: the local stack had the connection before us.
     PassEstablished = "pass_established",
     /// Passed: the connection is ours and its socket is here.

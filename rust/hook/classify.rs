@@ -75,6 +75,15 @@ pub(super) struct Icmp {
     pub(super) total_len: usize,
 }
 
+/// A fragment of TCP to an address of a service.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    /// IPv6.
+    pub(super) ipv6: bool,
+    /// Length as the IP header says, without padding.
+    pub(super) total_len: usize,
+}
+
 /// What was found.
 pub(super) enum Class<'c> {
     /// TCP to (from) a service.
@@ -85,8 +94,8 @@ pub(super) enum Class<'c> {
     Other,
     /// For another host.
     NotHost,
-    /// A fragment.
-    Fragment,
+    /// A fragment; with how to put it together when it may be for a service.
+    Fragment(Option<Part>),
     /// Headers that contradict themselves: the kernel will drop it by its own rules.
     Malformed,
     /// No memory to look at it.
@@ -120,6 +129,7 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
             return Class::Other;
         }
         match ip::parse(v.bytes) {
+            Ok(ip) if ip.fragment => return fragment(config, &ip, v.len, way),
             Ok(ip) if ip.protocol != ip::TCP => {
                 let kind = v.bytes.get(ip.header_len).copied().unwrap_or_default();
                 if way == Way::Out || !icmp::is_error(ip.protocol, kind) {
@@ -127,7 +137,6 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
                 }
                 return icmp(config, packet, &ip);
             }
-            Ok(ip) if ip.fragment => return Class::Fragment,
             Ok(ip) => {
                 let at = ip.header_len;
                 match v.bytes.get(at..).and_then(|b| b.first_chunk::<4>()) {
@@ -185,6 +194,22 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
     })
 }
 
+/// Says what a fragment in a packet of `len` bytes is. Its ports may be in another one, so the
+/// address decides.
+fn fragment<'c>(config: &'c Config, ip: &Ip, len: usize, way: Way) -> Class<'c> {
+    if ip.whole_protocol != ip::TCP {
+        return Class::Other;
+    }
+    let part = Part {
+        ipv6: ip.version == 6,
+        total_len: ip.total_len,
+    };
+    let worth = way == Way::In && config.is_vip(&ip.dst);
+    // What claims more than there is, or nothing, the kernel drops by its own rules.
+    let whole = ip.total_len != 0 && ip.total_len <= len;
+    Class::Fragment((worth && whole).then_some(part))
+}
+
 /// Most of an ICMP message that is looked at: the quoted IP header with extension headers.
 const MOST_QUOTED: usize = 512;
 
@@ -207,7 +232,6 @@ fn icmp<'c>(config: &'c Config, packet: &mut Packet, ip: &Ip) -> Class<'c> {
         t.vip == ip.dst && config.service(&t.vip, t.vip_port).is_some()
     };
     match quote.filter(ours) {
-        Some(_) if ip.fragment => Class::Fragment,
         Some(_) if total_len > v.len => Class::Malformed,
         Some(quote) => Class::Icmp(Icmp {
             quote,

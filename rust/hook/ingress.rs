@@ -23,7 +23,7 @@ use crate::{
         reason::Reason,
     },
     kapi::{
-        nf::{Hook, HookPacket, Verdict},
+        nf::{Hook, HookPacket, Reassembled, Verdict},
         tcp::{self as stack, Socket},
     },
     table::{config::Config, flow::Flow, keys::KeyRing},
@@ -43,13 +43,34 @@ impl Hook for Ingress {
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        let class = classify(config, &mut packet, Way::In);
+        let mut class = classify(config, &mut packet, Way::In);
+        if let Class::Fragment(Some(part)) = class {
+            packet = match packet.reassemble(net.ns, part.total_len, part.ipv6) {
+                Reassembled::Whole(whole) => {
+                    net.count(Reason::FragmentWhole);
+                    whole
+                }
+                Reassembled::Untouched(as_it_was) => {
+                    net.count(Reason::PassFragment);
+                    return as_it_was.accept();
+                }
+                Reassembled::Waits(verdict) => {
+                    net.count(Reason::FragmentHeld);
+                    return verdict;
+                }
+                Reassembled::Refused(verdict) => {
+                    net.count(Reason::FragmentBad);
+                    return verdict;
+                }
+            };
+            class = classify(config, &mut packet, Way::In);
+        }
         let why = match class {
             Class::Tcp(tcp) => return service(host, guard, config, packet, &tcp),
             Class::Icmp(error) => return icmp::ingress(host, guard, config, packet, &error),
             Class::Other => Reason::PassOther,
             Class::NotHost => Reason::PassNotHost,
-            Class::Fragment => Reason::PassFragment,
+            Class::Fragment(_) => Reason::PassFragment,
             Class::Malformed => Reason::PassMalformed,
             Class::NoMemory => {
                 net.count(Reason::DropNoMemory);

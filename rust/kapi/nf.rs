@@ -79,6 +79,46 @@ impl HookPacket {
     }
 }
 
+/// What became of a fragment.
+pub(crate) enum Reassembled {
+    /// It was the last: this is the whole packet.
+    Whole(HookPacket),
+    /// The kernel would not take it for a fragment of anything.
+    Untouched(HookPacket),
+    /// It waits for the rest.
+    Waits(Verdict),
+    /// It contradicts what is there, or memory failed: dropped.
+    Refused(Verdict),
+}
+
+impl HookPacket {
+    /// Gives a fragment of `len` bytes to the kernel's own reassembly, with its bounds and its
+    /// time-out. Softirq.
+    pub(crate) fn reassemble(self, ns: NetNs, len: usize, ipv6: bool) -> Reassembled {
+        let raw = ManuallyDrop::into_inner(self.0).into_raw();
+        let mut gone = false;
+        // SAFETY: The namespace is alive; the packet was ours and is given to the C side, which
+        // says whether it is gone.
+        let err =
+            unsafe { ffi::homing_skb_reassemble(ns.as_ptr(), raw, len as u32, ipv6, &mut gone) };
+        if gone {
+            return if err == EINPROGRESS.to_errno() {
+                Reassembled::Waits(Verdict(NF_STOLEN))
+            } else {
+                Reassembled::Refused(Verdict(NF_STOLEN))
+            };
+        }
+        // SAFETY: Not gone, so it is ours again; it was not null before.
+        let packet = unsafe { Packet::from_raw(NonNull::new_unchecked(raw)) };
+        let packet = HookPacket(ManuallyDrop::new(packet));
+        if err == 0 {
+            Reassembled::Whole(packet)
+        } else {
+            Reassembled::Untouched(packet)
+        }
+    }
+}
+
 impl Deref for HookPacket {
     type Target = Packet;
 

@@ -31,8 +31,10 @@
 #include <net/ip_tunnels.h>
 #include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
+#include <net/ipv6_frag.h>
 #include <net/mptcp.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
 #include <net/tcp.h>
@@ -40,9 +42,9 @@
 
 #include "shim.h"
 
-/* udp_tunnel and ip6_udp_tunnel are modules: modprobe loads them first. */
+/* Modules that this one uses: modprobe loads them first. */
 MODULE_ALIAS_GENL_FAMILY("homing");
-MODULE_SOFTDEP("pre: udp_tunnel ip6_udp_tunnel");
+MODULE_SOFTDEP("pre: udp_tunnel ip6_udp_tunnel nf_defrag_ipv6");
 
 /* ---- time ---- */
 
@@ -361,6 +363,43 @@ const u8 *homing_skb_chunk(const struct sk_buff *skb, u32 off, u32 *len)
 		start += size;
 	}
 	return NULL;	/* the rest, if any, is on the frag_list: copy it */
+}
+
+/*
+ * As ip_check_defrag(), which is made for this place: nothing has been checked
+ * yet. What the stack itself would drop (a wrong header checksum) is left to
+ * it. The users are those of local delivery, so that fragments which come by
+ * another device join these, and limits and time-outs are the host's own.
+ */
+int homing_skb_reassemble(struct net *net, struct sk_buff *skb, u32 len,
+			  bool ipv6, bool *gone)
+{
+	int err;
+
+	*gone = false;
+	if (skb_shared(skb))
+		return -EBUSY;
+	if (!ipv6 && ip_fast_csum((u8 *)ip_hdr(skb), ip_hdr(skb)->ihl))
+		return -EINVAL;
+	if (pskb_trim_rcsum(skb, len))
+		return -ENOMEM;
+	if (ipv6) {
+		memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+		IP6CB(skb)->iif = skb->dev->ifindex;
+		err = nf_ct_frag6_gather(net, skb, IP6_DEFRAG_LOCAL_DELIVER);
+		/* 0 also for what it does not take for a fragment. */
+		if (!err && !(IP6CB(skb)->flags & IP6SKB_FRAGMENTED))
+			return -EPROTO;
+		if (err && err != -EINPROGRESS)
+			kfree_skb(skb);
+	} else {
+		memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+		err = ip_defrag(net, skb, IP_DEFRAG_LOCAL_DELIVER);
+	}
+	*gone = err;
+	if (!err)
+		skb_clear_hash(skb);
+	return err;
 }
 
 int homing_skb_trim(struct sk_buff *skb, u32 len)

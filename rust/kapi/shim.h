@@ -87,6 +87,13 @@ bool homing_skb_tcp_csum_ok(struct sk_buff *skb, u32 l4off, bool ipv6);
 bool homing_skb_copy(const struct sk_buff *skb, u32 off, u8 *to, u32 len);
 /* Contiguous run of bytes at @off: linear part or one fragment. */
 const u8 *homing_skb_chunk(const struct sk_buff *skb, u32 off, u32 *len);
+/*
+ * Adds a fragment of @len bytes to the kernel's reassembly (softirq). 0: @skb
+ * is the whole packet now. Else, unless @gone, it is as it was; -EINPROGRESS
+ * and @gone: it waits for the rest.
+ */
+int homing_skb_reassemble(struct net *net, struct sk_buff *skb, u32 len,
+			  bool ipv6, bool *gone);
 int homing_skb_trim(struct sk_buff *skb, u32 len);
 void homing_skb_free(struct sk_buff *skb);
 void homing_skb_consume(struct sk_buff *skb);

@@ -138,6 +138,11 @@ impl Config {
             .filter(|m| m.id() != self.local)
     }
 
+    /// Whether an address is that of a service.
+    pub(crate) fn is_vip(&self, addr: &Addr) -> bool {
+        self.services.iter().any(|s| s.vip == *addr)
+    }
+
     /// The service at an address and port.
     #[inline]
     pub(crate) fn service(&self, vip: &Addr, port: u16) -> Option<&Arc<Service>> {

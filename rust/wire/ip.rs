@@ -52,6 +52,9 @@ pub struct Ip {
     pub ttl: u8,
     /// Whether this is a fragment of a larger packet. The transport header may then be missing.
     pub fragment: bool,
+    /// Protocol of what the whole packet begins with behind the part that every fragment repeats:
+    /// all fragments of a packet agree on it. The same as `protocol` in what is no fragment.
+    pub whole_protocol: u8,
     /// Whether there are IPv4 options or IPv6 extension headers.
     pub options: bool,
 }
@@ -101,6 +104,7 @@ fn parse_ipv4(bytes: &[u8]) -> Result<Ip, Error> {
         tos,
         ttl,
         fragment,
+        whole_protocol: protocol,
         options: header_len > IPV4_LEN,
     })
 }
@@ -151,6 +155,7 @@ fn parse_ipv6(bytes: &[u8]) -> Result<Ip, Error> {
         tos: (b0 << 4) | (b1 >> 4),
         ttl,
         fragment: false,
+        whole_protocol: next,
         options: false,
     };
     let mut walked: usize = 0;
@@ -178,7 +183,10 @@ fn parse_ipv6(bytes: &[u8]) -> Result<Ip, Error> {
         if matches!(kind, Extension::Fragment) {
             let field = u16::from_be_bytes([b2, b3]);
             // An atomic fragment (offset 0, no more) is a whole packet.
-            ip.fragment |= field & 0xfff9 != 0;
+            if field & 0xfff9 != 0 && !ip.fragment {
+                ip.fragment = true;
+                ip.whole_protocol = next;
+            }
             if field & 0xfff8 != 0 {
                 // Not the first: what follows is payload, not a header.
                 break;
@@ -187,6 +195,9 @@ fn parse_ipv6(bytes: &[u8]) -> Result<Ip, Error> {
     }
     if ip.total_len != 0 && ip.total_len < ip.header_len {
         return Err(bad(Fault::Length));
+    }
+    if !ip.fragment {
+        ip.whole_protocol = ip.protocol;
     }
     Ok(ip)
 }
@@ -291,6 +302,7 @@ mod tests {
             tos: 0,
             ttl: 64,
             fragment: false,
+            whole_protocol: UDP,
             options: false,
         };
         assert_eq!(ip, Ok(want));
@@ -421,16 +433,15 @@ mod tests {
         // Says that destination options follow, but that is in the first fragment.
         b[40..44].copy_from_slice(&[60, 0, 0, 8]);
         b[48] = TCP;
-        assert_eq!(
-            parse(&b).map(|ip| (ip.protocol, ip.header_len)),
-            Ok((60, 48))
-        );
+        let ip = parse(&b);
+        assert_eq!(ip.map(|ip| (ip.protocol, ip.header_len)), Ok((60, 48)));
+        assert_eq!(ip.map(|ip| ip.whole_protocol), Ok(60));
         // In the first fragment it is one.
         b[43] = 1;
-        assert_eq!(
-            parse(&b).map(|ip| (ip.protocol, ip.header_len)),
-            Ok((TCP, 56))
-        );
+        let ip = parse(&b);
+        assert_eq!(ip.map(|ip| (ip.protocol, ip.header_len)), Ok((TCP, 56)));
+        // Both name the packet alike, so both are treated alike.
+        assert_eq!(ip.map(|ip| ip.whole_protocol), Ok(60));
     }
 
     #[test]

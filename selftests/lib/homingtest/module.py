@@ -8,7 +8,7 @@ from . import layout, shell
 
 NAME = "homing"
 # What the module's symbols come from; insmod, unlike modprobe, does not look for them.
-NEEDED = ("udp_tunnel", "ip6_udp_tunnel")
+NEEDED = ("udp_tunnel", "ip6_udp_tunnel", "nf_defrag_ipv6")
 
 
 def loaded():
