@@ -74,15 +74,17 @@ pub(super) fn unknown(
     tcp: &Tcp<'_>,
 ) -> Verdict {
     let net = &host.net;
-    if tcp.has(flags::RST) {
-        // Nothing is left to be reset, or its end is told to whoever has it by its silence.
-        net.count(Reason::UnknownDropped);
-        return packet.drop();
-    }
     let now = now_ms(config);
-    let (what, next) = directory::unknown(net.strangers.get(&tcp.tuple), now);
+    let seen = net.strangers.get(&tcp.tuple);
+    let (what, next) = directory::unknown(seen, now);
     net.strangers.put(&tcp.tuple, next);
+    // The first RST is mostly somebody's who looks for open ports. A client that has given up a
+    // connection sends one for each segment of its server.
+    let rst = tcp.has(flags::RST);
     match what {
+        _ if rst && (seen.is_none() || what == Unknown::Reset) => {
+            net.count(Reason::RstBeforeData);
+        }
         Unknown::Reset => answer::reset(host, tcp, &packet, Reason::UnknownReset),
         Unknown::Wait => net.count(Reason::UnknownDropped),
         Unknown::Ask => {

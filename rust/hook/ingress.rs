@@ -306,7 +306,10 @@ fn before_request(
     tcp: &Tcp<'_>,
 ) -> Verdict {
     let net = &host.net;
-    if tcp.has(flags::RST) || !tcp.has(flags::ACK) || tcp.has(flags::SYN) {
+    if tcp.has(flags::RST) && !tcp.has(flags::SYN) {
+        return directory::unknown(host, guard, config, packet, tcp);
+    }
+    if !tcp.has(flags::ACK) || tcp.has(flags::SYN) {
         net.count(Reason::RstBeforeData);
         return done(packet);
     }
