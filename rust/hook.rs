@@ -15,7 +15,6 @@ pub(crate) mod decap;
 mod decision;
 mod deliver;
 pub(crate) mod devices;
-mod directory;
 mod egress;
 mod encap;
 pub(crate) mod events;

@@ -8,6 +8,7 @@
 //! | --- | --- | --- |
 //! | `counters` | per-CPU counters | any context |
 //! | `crypto` | keyed hash, block cipher, MAC | any context |
+//! | `errno` | errors by name | any context |
 //! | `genl` | generic netlink | process; multicast from any |
 //! | `hash` | RCU hash table | lookups under RCU; insert, remove any; walk process |
 //! | `lock` | spin lock with bottom halves off | any context |
@@ -24,6 +25,7 @@
 
 pub(crate) mod counters;
 pub(crate) mod crypto;
+pub(crate) mod errno;
 mod ffi;
 pub(crate) mod genl;
 pub(crate) mod hash;

@@ -29,7 +29,7 @@ macro_rules! doit {
         #[no_mangle]
         unsafe extern "C" fn $name(
             _skb: *mut bindings::sk_buff,
-            info: *mut bindings::genl_info,
+            info: *mut genl::RawRequest,
         ) -> c_int {
             // SAFETY: The kernel calls this as the `doit` of its operation.
             unsafe { genl::run(info, $handler) }

@@ -50,10 +50,10 @@ const MAX_TEXT: usize = 79;
 #[allow(improper_ctypes)]
 extern "C" {
     /// Made by the YNL generator from `uapi/homing.yaml`.
-    static mut homing_nl_family: bindings::genl_family;
+    static mut homing_nl_family: ffi::genl_family;
 }
 
-fn family() -> *mut bindings::genl_family {
+fn family() -> *mut ffi::genl_family {
     &raw mut homing_nl_family
 }
 
@@ -64,7 +64,7 @@ impl Registration {
     /// Makes the family known. Process context; last of all that a module sets up.
     pub(crate) fn new() -> Result<Self> {
         // SAFETY: A static of this module, registered once: the module has one of these.
-        to_result(unsafe { bindings::genl_register_family(family()) })?;
+        to_result(unsafe { ffi::genl_register_family(family()) })?;
         Ok(Self(()))
     }
 }
@@ -72,9 +72,12 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         // SAFETY: Registered by `new`.
-        unsafe { bindings::genl_unregister_family(family()) };
+        unsafe { ffi::genl_unregister_family(family()) };
     }
 }
+
+/// What the kernel hands to an operation.
+pub(crate) type RawRequest = ffi::genl_info;
 
 /// A request that has passed the policies.
 ///
@@ -82,7 +85,7 @@ impl Drop for Registration {
 ///
 /// `raw` is valid for `'a`, as is its message; its namespace is alive.
 pub(crate) struct Request<'a> {
-    raw: NonNull<bindings::genl_info>,
+    raw: NonNull<RawRequest>,
     attributes: &'a [u8],
 }
 
@@ -90,7 +93,7 @@ impl<'a> Request<'a> {
     /// # Safety
     ///
     /// `raw` is what the kernel gave to an operation that is running, and `'a` ends with it.
-    unsafe fn new(raw: *const bindings::genl_info) -> Result<Self> {
+    unsafe fn new(raw: *const RawRequest) -> Result<Self> {
         let raw = NonNull::new(raw.cast_mut()).ok_or(EINVAL)?;
         // SAFETY: By the caller's promise.
         let header = unsafe { (*raw.as_ptr()).nlhdr };
@@ -183,7 +186,7 @@ impl<'a> Request<'a> {
 ///
 /// `info` is what the kernel gave to the operation.
 pub(crate) unsafe fn run(
-    info: *mut bindings::genl_info,
+    info: *mut RawRequest,
     handler: impl FnOnce(&Request<'_>) -> Result,
 ) -> c_int {
     // SAFETY: By the caller's promise.
@@ -208,7 +211,7 @@ impl Writer<'_> {
         let len = c_int::try_from(bytes.len()).map_err(|_| EMSGSIZE)?;
         // SAFETY: By the invariant; the bytes are as many as said.
         to_result(unsafe {
-            bindings::nla_put(self.skb.as_ptr(), kind.into(), len, bytes.as_ptr().cast())
+            ffi::nla_put(self.skb.as_ptr(), kind.into(), len, bytes.as_ptr().cast())
         })
     }
 
@@ -290,7 +293,7 @@ impl Writer<'_> {
         let start = self.len();
         // SAFETY: By the invariant; the family is registered while operations run.
         let header =
-            unsafe { bindings::genlmsg_put(self.skb.as_ptr(), portid, seq, family(), flags, cmd) };
+            unsafe { ffi::genlmsg_put(self.skb.as_ptr(), portid, seq, family(), flags, cmd) };
         let filled = if header.is_null() {
             Err(EMSGSIZE)
         } else {
@@ -361,7 +364,7 @@ pub(crate) fn reply(
     // SAFETY: By the invariant of `Request`; the message is given away.
     let sent = unsafe {
         bindings::netlink_unicast(
-            (*(*info)._net.net).genl_sock,
+            ffi::homing_genl_sock((*info)._net.net),
             message.into_raw(),
             to.0,
             DONTWAIT,
@@ -375,7 +378,7 @@ pub(crate) fn has_listeners(ns: NetNs, group: u32) -> bool {
     // SAFETY: By the invariant of `NetNs`; the family's field is fixed by registration.
     unsafe {
         let group = (*family()).mcgrp_offset.wrapping_add(group);
-        bindings::netlink_has_listeners((*ns.as_ptr()).genl_sock, group) != 0
+        bindings::netlink_has_listeners(ffi::homing_genl_sock(ns.as_ptr()), group) != 0
     }
 }
 
@@ -404,7 +407,7 @@ pub(crate) fn multicast(
         let control = (&raw mut (*skb).cb).cast::<bindings::netlink_skb_parms>();
         (*control).dst_group = group;
         bindings::netlink_broadcast(
-            (*ns.as_ptr()).genl_sock,
+            ffi::homing_genl_sock(ns.as_ptr()),
             skb,
             0,
             group,
@@ -474,7 +477,7 @@ unsafe fn dump_request<'a>(cb: *mut bindings::netlink_callback) -> Result<Reques
     // SAFETY: Generic netlink keeps this structure there for as long as the dump lives; its
     // `info` has the request's header.
     unsafe {
-        let info = (*cb).data.cast::<bindings::genl_dumpit_info>();
+        let info = (*cb).data.cast::<ffi::genl_dumpit_info>();
         Request::new(&raw const (*info).info)
     }
 }
@@ -514,7 +517,7 @@ pub(crate) unsafe fn dump<D: Dump>(
     };
     // SAFETY: As in `dump_request`.
     let to = unsafe {
-        let info = &raw const (*(*cb).data.cast::<bindings::genl_dumpit_info>()).info;
+        let info = &raw const (*(*cb).data.cast::<ffi::genl_dumpit_info>()).info;
         ((*info).snd_portid, (*info).snd_seq, (*(*info).genlhdr).cmd)
     };
     let mut records = Records {

@@ -15,14 +15,15 @@ use kernel::{
     bindings,
     prelude::*,
     sync::{
-        rcu::{self, Guard},
-        Arc,
+        rcu::{read_lock, Guard},
+        Arc, //
     },
 };
 
 use super::{
     ffi,
     pernet::NetNs,
+    rcu,
     skb::Packet, //
 };
 
@@ -165,7 +166,7 @@ unsafe extern "C" fn thunk<H: Hook>(
     let state = unsafe { &*state.cast::<H::State>() };
     // SAFETY: Netfilter gives us the packet; the verdict says who owns it afterwards.
     let packet = HookPacket(ManuallyDrop::new(unsafe { Packet::from_raw(skb) }));
-    H::call(state, &rcu::read_lock(), packet).0
+    H::call(state, &read_lock(), packet).0
 }
 
 impl<H: Hook> Registration<H> {
@@ -220,6 +221,6 @@ impl<H: Hook> Drop for Registration<H> {
         // SAFETY: By the invariant; runs once.
         unsafe { ffi::homing_hook_unregister(self.raw.as_ptr()) };
         // Readers may be in the thunk until a grace period has passed; only then may the state go.
-        rcu::synchronize_rcu();
+        rcu::synchronize();
     }
 }

@@ -9,15 +9,21 @@ use core::{
     ptr, //
 };
 use kernel::{
-    new_mutex,
+    bindings, new_mutex,
     prelude::*,
     sync::{
-        rcu::{self, Guard},
+        rcu::Guard,
         Mutex, //
     },
 };
 
 use super::ffi;
+
+/// Waits until every reader of this moment has let go of its guard. Process context.
+pub(crate) fn synchronize() {
+    // SAFETY: Process context, by the contract above; no other requirements.
+    unsafe { bindings::synchronize_rcu() };
+}
 
 /// Zero or one `T`, published under RCU.
 ///
@@ -74,7 +80,7 @@ impl<T> RcuCell<T> {
         unsafe { ffi::homing_rcu_assign(self.slot.get().cast(), new.cast()) };
         drop(writer);
         if !old.is_null() {
-            rcu::synchronize_rcu();
+            synchronize();
             // SAFETY: By the invariant it came from `KBox::into_raw`; the slot no longer has it
             // and no reader that saw it is left.
             drop(unsafe { KBox::from_raw(old) });

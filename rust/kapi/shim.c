@@ -1370,6 +1370,13 @@ void homing_cpu_times(u64 *busy_ns, u64 *total_ns)
 	*total_ns = busy + idle;
 }
 
+/* ---- generic netlink ---- */
+
+struct sock *homing_genl_sock(const struct net *net)
+{
+	return net->genl_sock;
+}
+
 /* ---- module ---- */
 
 bool homing_module_get(void)

@@ -15,6 +15,7 @@
 struct net;
 struct net_device;
 struct sk_buff;
+struct sock;
 struct homing_hook;
 struct homing_table;
 struct homing_walk;
@@ -228,6 +229,9 @@ int homing_tunnel_pull(struct homing_tunnel *t, struct sk_buff *skb, u32 hlen,
 
 /* ---- load ---- */
 void homing_cpu_times(u64 *busy_ns, u64 *total_ns);
+
+/* ---- generic netlink (any) ---- */
+struct sock *homing_genl_sock(const struct net *net);
 
 /* ---- module ---- */
 bool homing_module_get(void);

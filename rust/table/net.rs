@@ -12,13 +12,13 @@ use kernel::{
 
 use super::{
     config::Config,
-    directory::{Directory, Fresh, Strangers},
     flow::{Flows, Shifts},
     insert::Inserts,
     keys::KeyRing,
     member::Clock,
     pending::Pending,
-    session::Sessions, //
+    session::Sessions,
+    sighted::Sighted, //
 };
 use crate::{
     decide::{limits, reason::Reason},
@@ -74,12 +74,8 @@ pub(crate) struct Net {
     pub(crate) inserts: Inserts,
     /// Connections whose first request is not complete.
     pub(crate) pending: KBox<Pending>,
-    /// Connections that other members have listed here.
-    pub(crate) directory: Directory,
-    /// Connections of this member that are to be listed.
-    pub(crate) fresh: Fresh,
-    /// What is known of connections that nobody here knows.
-    pub(crate) strangers: Strangers,
+    /// Packets that nobody knew.
+    pub(crate) sighted: Sighted,
     stats: Counters<{ Reason::COUNT }>,
     /// Switches.
     pub(crate) debug: Debug,
@@ -111,9 +107,7 @@ impl Net {
             shifts: Shifts::new()?,
             inserts: Inserts::new(limits::FLOWS_CEILING)?,
             pending: Pending::new(time::total_memory() / limits::HOLD_MEMORY_SHARE)?,
-            directory: Directory::new()?,
-            fresh: Fresh::new()?,
-            strangers: Strangers::new()?,
+            sighted: Sighted::new()?,
             stats: Counters::new()?,
             debug: Debug {
                 frozen: Atomic::new(false),

@@ -9,7 +9,10 @@ use super::{
     host, //
 };
 use crate::{
-    kapi::genl::Request,
+    kapi::{
+        errno::eaddrinuse,
+        genl::Request, //
+    },
     uapi::consts::{
         farm::{
             ID,
@@ -41,7 +44,7 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         Ok(())
     });
     match (changed, request.attr(PORT)) {
-        (Err(e), Some(attr)) if e == EADDRINUSE => {
+        (Err(e), Some(attr)) if e == eaddrinuse() => {
             Err(request.refuse_as(e, Some(&attr), c"port: is in use"))
         }
         (changed, _) => changed,

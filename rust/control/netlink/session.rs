@@ -26,13 +26,16 @@ use crate::{
         host::Host,
         push, //
     },
-    kapi::genl::{
-        self,
-        Attr,
-        Dump,
-        Listing,
-        Records,
-        Request, //
+    kapi::{
+        errno::estale,
+        genl::{
+            self,
+            Attr,
+            Dump,
+            Listing,
+            Records,
+            Request, //
+        },
     },
     table::{
         net::Net,
@@ -202,9 +205,11 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
                 .map(|known| known.association(&new.key));
             match known {
                 Some(known) if known.version == new.version && known.origin == new.origin => Ok(()),
-                _ => {
-                    Err(request.refuse_as(ESTALE, Some(&version), c"version: a newer one is known"))
-                }
+                _ => Err(request.refuse_as(
+                    estale(),
+                    Some(&version),
+                    c"version: a newer one is known",
+                )),
             }
         }
     }

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Errors that the `kernel` crate does not name in every version that the module builds for.
+//!
+//! C header: `include/uapi/asm-generic/errno.h`.
+
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// Address already in use.
+pub(crate) fn eaddrinuse() -> Error {
+    Error::from_errno(-(bindings::EADDRINUSE as c_int))
+}
+
+/// Stale file handle; here: newer data is known.
+pub(crate) fn estale() -> Error {
+    Error::from_errno(-(bindings::ESTALE as c_int))
+}
