@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 
 REPO    := $(CURDIR)
-CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/homing
+# HOMING_LINUX=7.2 chooses that series instead of the newest: with a cache and output of its own.
+SERIES  := $(addprefix -,$(HOMING_LINUX))
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/homing$(SERIES)
 CURRENT := $(CACHE)/current
 JOBS    := $(shell nproc)
 
@@ -13,12 +15,15 @@ endif
 KDIR ?= $(CACHE)/linux-$(shell uname -r)
 
 KERNEL  ?= stock
-RELEASE  = $(shell cut -d' ' -f1 $(CURRENT)/root/etc/homing-kernel)
+CHOICE  := $(CURRENT)/root/etc/homing-kernel
+RELEASE  = $(shell cut -d' ' -f1 $(CHOICE))
 SOURCES := Kbuild $(shell find rust -type f 2>/dev/null)
 TOOLS   := $(shell find tools rust -name target -prune -o -type f \( -name '*.rs' -o -name 'Cargo.*' \
 	-o -name '*.yaml' \) -print 2>/dev/null)
 
-# M= names the sources, MO= the output: the two kernels never share an object.
+# Two builds in one tree would write the same files: they wait for each other.
+LOCKED := flock build/.lock
+# M= names the sources, MO= the output: no two kernels share an object.
 kbuild = M=$(REPO) MO=$(REPO)/build/$(1) -j$(JOBS) modules
 
 help: ## this list
@@ -30,22 +35,26 @@ setup: ## install and build what is needed, once (qemu/setup says what it does)
 setup-quiet:
 	@qemu/setup --quiet
 
-modules: $(if $(HOST),build/host/homing.ko,build/stock/homing.ko) ## the module; HOST=1: for the running kernel
-modules-debug: build/debug/homing.ko ## the module for the debug kernel
+modules: $(if $(HOST),build/host/homing.ko,build/stock$(SERIES)/homing.ko) ## the module; HOST=1: for the running kernel
+modules-debug: build/debug$(SERIES)/homing.ko ## the module for the debug kernel
 
-build/stock/homing.ko: $(SOURCES) | setup-quiet
+build/stock$(SERIES)/homing.ko: $(SOURCES) $(CHOICE) | setup-quiet
 	@mkdir -p $(@D)
-	qemu/chroot make -C $(CURRENT)/linux/ CC=gcc-14 KERNELRELEASE=$(RELEASE) $(call kbuild,stock)
+	$(LOCKED) qemu/chroot make -C $(CURRENT)/linux/ CC=gcc-14 KERNELRELEASE=$(RELEASE) $(call kbuild,stock$(SERIES))
 	@touch $@
 
-build/debug/homing.ko: $(SOURCES) | debug-kernel
+build/debug$(SERIES)/homing.ko: $(SOURCES) $(CHOICE) | debug-kernel
 	@mkdir -p $(@D)
-	qemu/chroot make -C $(CURRENT)/linux-debug/ LLVM=-19 $(call kbuild,debug)
+	$(LOCKED) qemu/chroot make -C $(CURRENT)/linux-debug/ LLVM=-19 $(call kbuild,debug$(SERIES))
 	@touch $@
+
+# After an update of the set-up the kernel is another one.
+$(CHOICE): | setup-quiet
+	@:
 
 build/host/homing.ko: $(SOURCES) | $(KDIR)
 	@mkdir -p $(@D)
-	$(MAKE) -C $(KDIR) CC=gcc-14 $(if $(wildcard $(KDIR)/.release),KERNELRELEASE=$$(cat $(KDIR)/.release)) \
+	$(LOCKED) $(MAKE) -C $(KDIR) CC=gcc-14 $(if $(wildcard $(KDIR)/.release),KERNELRELEASE=$$(cat $(KDIR)/.release)) \
 		$(call kbuild,host)
 	@touch $@
 
@@ -56,7 +65,7 @@ tools: build/tools/homing ## the user tools, with the root's cargo
 
 build/tools/homing: $(TOOLS) | setup-quiet
 	@mkdir -p $(@D)
-	qemu/chroot env CARGO_TARGET_DIR=$(REPO)/build/cargo cargo build --release --manifest-path tools/Cargo.toml
+	$(LOCKED) qemu/chroot env CARGO_TARGET_DIR=$(REPO)/build/cargo cargo build --release --manifest-path tools/Cargo.toml
 	@find build/cargo/release -maxdepth 1 -type f -executable -exec install -t $(@D) {} +
 	@touch $@
 
@@ -64,7 +73,7 @@ debug-kernel: | setup-quiet ## the debug kernel (15 minutes and more, once)
 	@qemu/debug-kernel
 
 # What a guest run needs (qemu/run calls this); quick when nothing changed.
-stale: $(if $(wildcard rust/main.rs),build/$(KERNEL)/homing.ko) $(if $(wildcard tools/Cargo.toml),build/tools/homing)
+stale: build/$(KERNEL)$(SERIES)/homing.ko build/tools/homing
 	@:
 
 check: | setup-quiet ## checks without a guest: format, lints, layers, generated files, unit tests

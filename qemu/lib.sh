@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-2.0
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/homing
+# Another series or version of Linux than the newest has a cache of its own: nothing of the two mixes.
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/homing${HOMING_LINUX:+-$HOMING_LINUX}
 CURRENT=$CACHE/current
 SUITE=trixie
 export REPO CACHE CURRENT SUITE

@@ -71,16 +71,15 @@ class Peer:
         self.isn = random.getrandbits(32)
         self.seq, self.ack, self.timestamp = self.isn, 0, None
 
-    def build(self, flags, payload=b"", seq=None, ack=None, options=b"", window=64240, bad_checksum=False,
-              source=None):
-        """The bytes of one IPv4 packet; `source` is another address than ours, in four bytes."""
+    def build(self, flags, payload=b"", seq=None, ack=None, options=b"", window=64240, bad_checksum=False):
+        """The bytes of one IPv4 packet."""
         options += b"\1" * (-len(options) % 4)
         seq = self.seq if seq is None else seq
         ack = self.ack if ack is None else ack
         tcp = struct.pack("!HHIIBBHHH", self.source_port, self.port, seq & 0xffffffff,
                           ack & 0xffffffff if flags & ACK else 0,
                           (20 + len(options)) << 2, flags, window, 0, 0) + options + payload
-        ends = (source or socket.inet_aton(ADDRESS)) + socket.inet_aton(layout.VIP4)
+        ends = socket.inet_aton(ADDRESS) + socket.inet_aton(layout.VIP4)
         total = checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp)
         if bad_checksum:
             total ^= 0x5555
