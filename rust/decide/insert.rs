@@ -14,154 +14,161 @@ use crate::wire::reader::Writer;
 /// What is known of the place after a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Behind this many bytes of the segment, the end of the final response's status line.
+    /// In front of this payload byte of the segment.
     At {
         /// Payload bytes before the insert.
         offset: usize,
-        /// The response's fields, if they end in this segment too.
+        /// The response's fields; `None` if they are not what they should be.
         fields: Option<Fieldset>,
     },
-    /// All heads in the segment are informational; the next begins behind this many bytes.
-    Next {
-        /// Payload bytes that are done with.
-        offset: usize,
-    },
-    /// The segment ends inside a status line or an informational head.
-    Partial,
-    /// No HTTP/1.x response: nothing may be put in, now or later.
+    /// It lies in a later segment.
+    More,
+    /// No HTTP/1.x response, or 101: nothing may be put in, now or later.
     NotHttp,
+    /// The status line has left, and the fields behind it come to no end that can be told.
+    Unreadable,
 }
 
-/// Finds the place; fed with the pieces of one segment that begins with a response.
+/// Finds the place; fed with the stream from the first byte of a response.
+///
+/// The place is behind the status line of the first final response, if the whole head is in one
+/// segment. If not, it is in front of the empty line that ends the head: by then everything is
+/// known that the fields say, wherever the segments were cut, and nothing of the head had to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Finder {
-    status: StatusParser,
-    fields: Option<FieldsParser>,
-    /// Bytes seen.
+    head: Head,
+    /// Bytes of this segment that were read.
     seen: usize,
-    /// Where the present head, or its fields, began.
-    begin: usize,
-    code: u16,
-    /// Behind the final status line.
-    offset: Option<usize>,
+    /// Behind the final status line, if that ended in this segment.
+    mark: Option<usize>,
     found: Option<Place>,
+}
+
+/// What is being read.
+#[derive(Clone, Copy, Debug)]
+enum Head {
+    Status(StatusParser),
+    /// Fields of an informational response: another one follows.
+    Interim(FieldsParser),
+    Final(FieldsParser),
 }
 
 impl Finder {
     /// Before the first byte of a response.
     pub const fn new() -> Self {
         Self {
-            status: StatusParser::new(),
-            fields: None,
+            head: Head::Status(StatusParser::new()),
             seen: 0,
-            begin: 0,
-            code: 0,
-            offset: None,
+            mark: None,
             found: None,
         }
     }
 
-    /// Takes the next piece; `name` is the name of our cookie. Whether more is wanted.
+    /// At the beginning of the next segment.
+    pub const fn next_segment(&self) -> Self {
+        Self {
+            head: self.head,
+            seen: 0,
+            mark: None,
+            found: self.found,
+        }
+    }
+
+    /// Takes the next piece of this segment; `name` is the name of our cookie. Whether more is
+    /// wanted.
     pub fn feed(&mut self, piece: &[u8], name: &[u8]) -> bool {
         let mut rest = piece;
-        // Each round consumes at least one byte or ends.
         while !rest.is_empty() && self.found.is_none() {
-            let used = match &mut self.fields {
-                None => self.status_line(rest),
-                Some(_) => self.head_fields(rest, name),
-            };
-            rest = rest.get(used.max(1)..).unwrap_or_default();
+            let used = self.step(rest, name);
+            self.seen = self.seen.saturating_add(used);
+            rest = rest.get(used..).unwrap_or_default();
         }
         self.found.is_none()
     }
 
-    fn status_line(&mut self, bytes: &[u8]) -> usize {
-        match self.status.feed(bytes) {
-            StatusProgress::Partial => {
-                self.seen = self.seen.saturating_add(bytes.len());
-                bytes.len()
+    /// Takes as many bytes as one status line or field section wants: one at least, or the place is
+    /// found.
+    fn step(&mut self, bytes: &[u8], name: &[u8]) -> usize {
+        match &mut self.head {
+            Head::Status(parser) => {
+                let before = parser.read();
+                let progress = parser.feed(bytes);
+                let used = parser.read().saturating_sub(before);
+                self.status(progress, used);
+                used
             }
-            StatusProgress::Status {
-                code,
-                minor,
-                line_len,
-            } => {
-                let end = self.begin.saturating_add(line_len);
-                let used = end.saturating_sub(self.seen);
-                self.seen = end;
-                self.begin = end;
-                self.code = code;
-                self.fields = Some(FieldsParser::new(minor));
-                if code == 101 {
-                    // What follows is another protocol.
-                    self.found = Some(Place::NotHttp);
-                } else if code >= 200 {
-                    self.offset = Some(end);
+            Head::Interim(parser) => {
+                let before = parser.read();
+                let progress = parser.feed(bytes, name);
+                let used = parser.read().saturating_sub(before);
+                match progress {
+                    FieldsProgress::Partial => {}
+                    FieldsProgress::Done(_) => self.head = Head::Status(StatusParser::new()),
+                    FieldsProgress::Bad(_) | FieldsProgress::TooLong => {
+                        self.found = Some(Place::NotHttp);
+                    }
                 }
                 used
             }
-            StatusProgress::NotHttp => {
-                self.found = Some(Place::NotHttp);
-                bytes.len()
+            Head::Final(parser) => {
+                let before = parser.read();
+                let progress = parser.feed(bytes, name);
+                let used = parser.read().saturating_sub(before);
+                let end = self.seen.saturating_add(used);
+                self.found = match progress {
+                    FieldsProgress::Partial => None,
+                    FieldsProgress::Done(fields) => Some(self.before_end(end, 2, fields)),
+                    // What is wrong is the application's affair, if the place is known.
+                    FieldsProgress::Bad(_) | FieldsProgress::TooLong => {
+                        Some(self.mark.map_or(Place::Unreadable, |offset| Place::At {
+                            offset,
+                            fields: None,
+                        }))
+                    }
+                };
+                used
             }
         }
     }
 
-    fn head_fields(&mut self, bytes: &[u8], name: &[u8]) -> usize {
-        let Some(parser) = &mut self.fields else {
-            return bytes.len();
-        };
-        let progress = parser.feed(bytes, name);
+    fn status(&mut self, progress: StatusProgress, used: usize) {
         match progress {
-            FieldsProgress::Partial => {
-                self.seen = self.seen.saturating_add(bytes.len());
-                bytes.len()
+            StatusProgress::Partial => {}
+            // What follows is another protocol.
+            StatusProgress::Status { code: 101, .. } | StatusProgress::NotHttp => {
+                self.found = Some(Place::NotHttp);
             }
-            FieldsProgress::Done(fields) => {
-                let end = self.begin.saturating_add(fields.len);
-                let used = end.saturating_sub(self.seen);
-                self.seen = end;
-                self.begin = end;
-                match self.offset {
-                    Some(offset) => {
-                        self.found = Some(Place::At {
-                            offset,
-                            fields: Some(fields),
-                        })
-                    }
-                    None => {
-                        self.status = StatusParser::new();
-                        self.fields = None;
-                    }
-                }
-                used
+            StatusProgress::Status { code, minor, .. } if code < 200 => {
+                self.head = Head::Interim(FieldsParser::new(minor));
             }
-            FieldsProgress::Bad(_) | FieldsProgress::TooLong => {
-                // The place is known all the same; what is wrong is the application's affair.
-                self.found = Some(match self.offset {
-                    Some(offset) => Place::At {
-                        offset,
-                        fields: None,
-                    },
-                    None => Place::NotHttp,
-                });
-                bytes.len()
+            StatusProgress::Status { minor, .. } => {
+                self.head = Head::Final(FieldsParser::new(minor));
+                self.mark = Some(self.seen.saturating_add(used));
             }
+        }
+    }
+
+    /// The place, when the head ends (or all but ends) at `end` with `tail` bytes of its empty line.
+    fn before_end(&self, end: usize, tail: usize, fields: Fieldset) -> Place {
+        match self.mark.or(end.checked_sub(tail)) {
+            Some(offset) => Place::At {
+                offset,
+                fields: Some(fields),
+            },
+            // Not reached: a segment that ended between CR and LF has shown the place already.
+            None => Place::Unreadable,
         }
     }
 
     /// What the segment says, after its last piece.
     pub fn place(&self) -> Place {
-        match (self.found, self.offset) {
+        match (self.found, &self.head) {
             (Some(found), _) => found,
-            (None, Some(offset)) => Place::At {
-                offset,
-                fields: None,
-            },
-            (None, None) if self.fields.is_none() && self.begin == self.seen && self.seen > 0 => {
-                Place::Next { offset: self.seen }
-            }
-            (None, None) => Place::Partial,
+            // The CR of the empty line may not leave without what comes before it.
+            (None, Head::Final(parser)) => parser
+                .last_lf()
+                .map_or(Place::More, |fields| self.before_end(self.seen, 1, fields)),
+            (None, _) => Place::More,
         }
     }
 }
@@ -236,7 +243,7 @@ fn decimal(w: &mut Writer<'_>, number: u32) -> Option<()> {
 mod tests {
     use super::*;
 
-    /// The place found must be the same for every way of cutting the segment in two.
+    /// The place in one segment, the same for every way of cutting that into two pieces.
     fn place(bytes: &[u8]) -> Place {
         let mut whole = Finder::new();
         whole.feed(bytes, b"homing");
@@ -260,12 +267,105 @@ mod tests {
         }
     }
 
+    /// The place in a stream of segments: bytes before it, and what the fields say.
+    fn in_stream(segments: &[&[u8]]) -> Result<(usize, Option<Fieldset>), Place> {
+        let mut finder = Finder::new();
+        let mut before = 0;
+        for segment in segments {
+            finder = finder.next_segment();
+            finder.feed(segment, b"homing");
+            match finder.place() {
+                Place::At { offset, fields } => {
+                    assert!(offset <= segment.len());
+                    return Ok((before + offset, fields));
+                }
+                Place::More => before += segment.len(),
+                other => return Err(other),
+            }
+        }
+        Err(Place::More)
+    }
+
     #[test]
     fn behind_the_status_line() {
-        assert_eq!(offset(b"HTTP/1.1 200 OK\r\n"), Some(17));
-        assert_eq!(offset(b"HTTP/1.1 200 OK\r\nContent-Le"), Some(17));
         assert_eq!(offset(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"), Some(17));
+        assert_eq!(offset(b"HTTP/1.1 200 OK\r\nA: b\r\n\r"), Some(17));
         assert_eq!(offset(b"HTTP/1.0 404 Not Found\r\n\r\n"), Some(24));
+        // Faulty fields: the place is known all the same.
+        assert_eq!(offset(b"HTTP/1.1 200 OK\r\nA: b\n\n"), Some(17));
+        assert_eq!(
+            offset(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"),
+            Some(17)
+        );
+    }
+
+    #[test]
+    fn a_head_that_goes_on_is_read_to_its_end() {
+        for bytes in [
+            &b"H"[..],
+            b"HTTP/1.1 200",
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Le",
+            b"HTTP/1.1 200 OK\r\nA: b\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+            b"HTTP/1.1 103 Early\r\nLink: a\r\n",
+            b"HTTP/1.1 103 Early\r\nLink: a\r\n\r",
+        ] {
+            assert_eq!(place(bytes), Place::More);
+        }
+    }
+
+    #[test]
+    fn every_way_of_cutting_a_stream() {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\n";
+        let last = b"HTTP/1.1 200 OK\r\nX: y\r\nSet-Cookie: homing=z\r\n\r\nbody";
+        let mut bytes = [0u8; 160];
+        let len = interim.len() + last.len();
+        bytes[..interim.len()].copy_from_slice(interim);
+        bytes[interim.len()..len].copy_from_slice(last);
+        let bytes = &bytes[..len];
+        let (line, empty) = (interim.len() + 17, len - 6);
+        for a in 0..=len {
+            for b in a..=len {
+                let cut = in_stream(&[&bytes[..a], &bytes[a..b], &bytes[b..]]);
+                // One segment has the end of the status line and the CR of the empty line.
+                let whole = [(0, a), (a, b), (b, len)]
+                    .iter()
+                    .any(|(from, to)| *from < line && *to > empty);
+                let want = if whole { line } else { empty };
+                let found = cut.map(|(at, fields)| (at, fields.map(|f| f.sets_cookie)));
+                assert_eq!(found, Ok((want, Some(true))));
+            }
+        }
+        let mut single: [&[u8]; 160] = [b""; 160];
+        for (i, slot) in single.iter_mut().take(len).enumerate() {
+            *slot = &bytes[i..=i];
+        }
+        let found = in_stream(&single[..len]).map(|(at, fields)| (at, fields.is_some()));
+        assert_eq!(found, Ok((empty, true)));
+    }
+
+    #[test]
+    fn a_head_in_pieces_that_cannot_be_read_is_left_alone() {
+        let line = b"HTTP/1.1 200 OK\r\nA: b\r\n";
+        for rest in [
+            &b" folded\r\n\r\n"[..],
+            b"\n",
+            b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        ] {
+            assert_eq!(in_stream(&[line, rest]), Err(Place::Unreadable));
+        }
+        assert_eq!(
+            in_stream(&[b"HTTP/1.1 100 C\r\n", b"\n"]),
+            Err(Place::NotHttp)
+        );
+        let mut finder = Finder::new();
+        finder.feed(b"HTTP/1.1 200 OK\r\nA: ", b"homing");
+        for _ in 0..20 {
+            finder = finder.next_segment();
+            finder.feed(&[b'x'; 1000], b"homing");
+        }
+        assert_eq!(finder.place(), Place::Unreadable);
     }
 
     #[test]
@@ -274,11 +374,6 @@ mod tests {
             offset(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n"),
             Some(42)
         );
-        assert_eq!(
-            place(b"HTTP/1.1 100 Continue\r\n\r\n"),
-            Place::Next { offset: 25 }
-        );
-        assert_eq!(place(b"HTTP/1.1 103 Early\r\nLink: a\r\n"), Place::Partial);
         assert_eq!(
             place(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
             Place::NotHttp
@@ -291,11 +386,11 @@ mod tests {
             b"SSH-2.0-x\r\n" as &[u8],
             b"\x16\x03\x01",
             b"HTTP/2.0 200 OK\r\n",
-            b"HTTP/1.1 20",
+            b"<html>",
+            b"HTTP/1.1 200 OK\n\n",
         ] {
-            assert_eq!(offset(bytes), None);
+            assert_eq!(place(bytes), Place::NotHttp);
         }
-        assert_eq!(place(b"HTTP/1.1 200"), Place::Partial);
     }
 
     #[test]

@@ -192,8 +192,16 @@ reasons! {
     Inserted = "inserted",
     /// Responses left alone: no HTTP response.
     InsertNotHttp = "insert_not_http",
-    /// Responses left alone: no memory or an unsuitable packet.
+    /// Responses left alone: the application sets that cookie itself.
+    InsertOwn = "insert_own",
+    /// Responses left alone: certain shared caches are told to store them whatever else they say.
+    InsertCacheable = "insert_cacheable",
+    /// Responses left alone: the head, in several segments, has no end that can be told.
+    InsertUnreadable = "insert_unreadable",
+    /// Responses left alone: no memory, or a segment was lost before it reached us.
     InsertFailed = "insert_failed",
+    /// Dropped: the insert could not be put into the packet; the stack sends it again.
+    InsertDropped = "insert_dropped",
     /// Outgoing packets whose sequence number was shifted.
     Shifted = "shifted",
     /// Incoming packets whose acknowledgement was unshifted.

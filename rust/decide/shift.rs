@@ -19,7 +19,8 @@
 //!   for received, the client would miss the insert, and nobody would send it again.
 //! - A segment without data and FIN at `at` (ACK, RST) moves behind the insert once that was sent,
 //!   as the client's next expected byte has. Probes stand one byte lower and do not move.
-//! - Once the client has acknowledged the insert, its bytes are not needed again.
+//! - Once the server's stack has accepted an acknowledgement of byte `at`, the bytes of the insert
+//!   are not needed again.
 //! - The window ends at the same byte for both. Before the insert was sent the server knew a window
 //!   that is up to `len` too far: the client trims what does not fit and it is retransmitted.
 //! - The urgent pointer counts from the segment's own number; a segment with URG that is split
@@ -148,7 +149,7 @@ pub enum Phase {
     Ready,
     /// Sent at least once. The bytes must be kept, and must be the same each time.
     Sent,
-    /// Acknowledged. The bytes may go; old segments from before `at` may still turn up.
+    /// The server knows that it arrived. The bytes may go; old segments from before `at` may still turn up.
     Acked,
     /// So long ago that everything is behind it. Numbers are no longer compared with `at`, which
     /// after 2^31 bytes would give wrong answers.
@@ -244,22 +245,17 @@ impl Shift {
         self.phase = self.phase.max(Phase::Sent);
     }
 
-    /// Translates a client's acknowledgement and remembers how far the client is. Only for
-    /// segments with ACK; what the client cannot have seen yet changes nothing.
-    ///
-    /// `snd_nxt` is the highest server-space number sent so far, if the caller knows it: without,
-    /// a forged acknowledgement could end the insert early (the server refuses it, we would not).
-    pub fn on_ack(&mut self, ack: u32, snd_nxt: Option<u32>) -> u32 {
-        let server = self.ack(ack);
-        let seen = snd_nxt.is_none_or(|next| seq::le(server, next));
-        if self.phase == Phase::Sent && seen && seq::ge(ack, self.insert.end()) {
+    /// The server's stack has accepted acknowledgements up to `una`, its own number. Only what it
+    /// has accepted counts: an acknowledgement on its way in may be forged, and what it claims to
+    /// have may still have to be sent again.
+    pub fn on_una(&mut self, una: u32) {
+        if self.phase == Phase::Sent && seq::gt(una, self.insert.at) {
             self.phase = Phase::Acked;
         }
-        let behind = ack.wrapping_sub(self.insert.end());
+        let behind = una.wrapping_sub(self.insert.at);
         if self.phase == Phase::Acked && (SHIFT_SETTLED..1 << 31).contains(&behind) {
             self.phase = Phase::Settled;
         }
-        server
     }
 
     /// Server-space number of a client acknowledgement.
@@ -508,16 +504,17 @@ mod tests {
         for at in PLACES {
             let mut s = Shift::new(insert(at));
             // A client cannot acknowledge what was not sent.
-            assert_eq!(s.on_ack(at.wrapping_add(N32), None), at.wrapping_add(N32));
+            s.on_una(at.wrapping_add(1));
             assert_eq!(s.phase(), Phase::Ready);
+            assert_eq!(s.ack(at.wrapping_add(N32)), at.wrapping_add(N32));
             s.on_sent();
             assert_eq!(s.phase(), Phase::Sent);
-            assert_eq!(s.on_ack(at.wrapping_add(N32 - 1), None), at);
+            assert_eq!(s.ack(at.wrapping_add(N32 - 1)), at);
+            assert_eq!(s.ack(at.wrapping_add(N32)), at);
+            s.on_una(at.wrapping_sub(1));
+            s.on_una(at);
             assert_eq!(s.phase(), Phase::Sent);
-            // Beyond what the server sent.
-            s.on_ack(at.wrapping_add(N32 + 9), Some(at.wrapping_add(8)));
-            assert_eq!(s.phase(), Phase::Sent);
-            assert_eq!(s.on_ack(at.wrapping_add(N32), Some(at.wrapping_add(8))), at);
+            s.on_una(at.wrapping_add(1));
             assert_eq!(s.phase(), Phase::Acked);
             assert!(!s.needs_bytes());
             s.on_sent();
@@ -550,10 +547,11 @@ mod tests {
                     assert_eq!(s.outgoing(next, 1460, ACK), want);
                 }
                 next = next.wrapping_add(1 << 26);
-                assert_eq!(s.on_ack(next.wrapping_add(N32), Some(next)), next);
+                s.on_una(next);
+                assert_eq!(s.ack(next.wrapping_add(N32)), next);
                 assert_eq!(s.window(next.wrapping_add(N32), 999, 7), 999);
                 let old = next.wrapping_sub(1 << 25);
-                assert_eq!(s.on_ack(old.wrapping_add(N32), Some(next)), old);
+                assert_eq!(s.ack(old.wrapping_add(N32)), old);
                 let block = s.sack_block(next.wrapping_add(N32 + 1), next.wrapping_add(N32 + 9));
                 assert_eq!(block, Some((next.wrapping_add(1), next.wrapping_add(9))));
             }

@@ -259,7 +259,7 @@ fn take(
     };
     let status = Status::decided(Role::Owner);
     net.flows
-        .store(guard, tuple, &terms, status, now, &net.shifts)
+        .store(guard, tuple, &terms, status, now, &net.edits)
         .map_err(|_| Reason::FlowFull)?;
     Ok(())
 }

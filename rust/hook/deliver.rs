@@ -65,7 +65,7 @@ pub(super) fn decided(
         &terms,
         Status::decided(role),
         now,
-        &net.shifts,
+        &net.edits,
     );
     let Ok(flow) = stored else {
         net.count(Reason::FlowFull);

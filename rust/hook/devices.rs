@@ -160,7 +160,7 @@ pub(crate) fn detach(host: ArcBorrow<'_, Host>, ifindex: u32, force: bool) -> Re
         let mut list = parts.devices.list();
         list.next().is_some_and(|a| a.ifindex == ifindex) && list.next().is_none()
     };
-    if last && host.net.shifts.count() > 0 {
+    if last && host.net.edits.shifted() > 0 {
         if !force {
             return Err(EBUSY);
         }

@@ -12,19 +12,24 @@ use super::{
 };
 use crate::{
     decide::{
-        insert::{self, Attributes, Finder, Place},
+        insert::{self, Attributes, Place},
         limits,
         reason::Reason,
-        shift::{Insert, Outgoing, Shift},
+        shift::{Outgoing, Shift},
         sid, //
     },
-    kapi::nf::{Hook, HookPacket, Verdict},
+    kapi::{
+        hash::Ref,
+        nf::{Hook, HookPacket, Verdict},
+        skb::Packet, //
+    },
     table::{
         flow::Flow,
         service::{SameSite, Service},
     },
-    wire::{http::response::Fieldset, tcp::seq},
+    wire::{addr::Tuple, http::response::Fieldset, tcp::seq},
 };
+use Read::{Begun, More};
 
 /// The hook in LOCAL_OUT.
 pub(super) struct Egress;
@@ -51,75 +56,115 @@ impl Hook for Egress {
         flow.touch(now);
         flow.on(now, |f| f.on_server_segment(tcp.seg.flags));
         if flow.wants_insert() && tcp.payload_len > 0 {
-            begin(host, guard, &packet, &tcp, &flow);
+            match read(host, guard, &packet, &tcp, flow) {
+                Ok(More) => {}
+                Ok(Begun) => net.count(Reason::Inserted),
+                Err(why) => {
+                    net.edits.stop_reading(guard, flow);
+                    net.count(why);
+                }
+            }
         }
         match flow.shift() {
             None => packet.accept(),
-            Some(shift) => shifted(host, guard, packet, &tcp, &flow, shift),
+            Some(shift) => shifted(host, guard, packet, &tcp, flow, shift),
         }
     }
 }
 
-/// Looks for the place of the cookie, and begins to shift when it is there.
-fn begin(
+/// What reading a segment has come to.
+enum Read {
+    /// The place of the cookie is not here.
+    More,
+    /// It is, and the shift has begun.
+    Begun,
+}
+
+/// Looks for the place of the cookie, and begins to shift when it is there. An error ends the
+/// reading for good.
+fn read(
     host: &Host,
     guard: &Guard,
-    packet: &crate::kapi::skb::Packet,
+    packet: &Packet,
     tcp: &Tcp<'_>,
-    flow: &Flow,
-) {
+    flow: Ref<'_, Tuple, Flow>,
+) -> Result<Read, Reason> {
     let net = &host.net;
-    let Some(start) = flow.response_at() else {
-        return;
+    let Some(next) = flow.response_at() else {
+        return Ok(More);
     };
-    if seq::lt(tcp.seg.seq, start) {
-        // Sent before, as it is.
-        return;
+    let seq = tcp.seg.seq;
+    let end = seq.wrapping_add(tcp.payload_len);
+    if seq::le(end, next) {
+        // Read before.
+        return Ok(More);
     }
-    let service = tcp.service;
-    let mut finder = Finder::new();
-    if tcp.seg.seq == start {
-        let name = service.settings.cookie.as_bytes();
-        packet.for_each_chunk(tcp.payload(), tcp.payload_len as usize, |bytes| {
-            finder.feed(bytes, name)
-        });
+    if seq::gt(seq, next) {
+        // Another hook has dropped what was between; that comes later, and this would be gone.
+        return Err(Reason::InsertFailed);
     }
-    let why = match finder.place() {
+    let skip = next.wrapping_sub(seq) as usize;
+    let want = end.wrapping_sub(next) as usize;
+    let mut finder = net.edits.reader(guard, flow).ok_or(Reason::InsertFailed)?;
+    let name = tcp.service.settings.cookie.as_bytes();
+    let mut fed = 0usize;
+    packet.for_each_chunk(tcp.payload().saturating_add(skip), want, |bytes| {
+        fed = fed.saturating_add(bytes.len());
+        finder.feed(bytes, name)
+    });
+    match finder.place() {
         Place::At { offset, fields } => {
-            match put(host, guard, service, tcp, flow, offset, fields.as_ref()) {
-                Some(()) => Reason::Inserted,
-                None => Reason::InsertFailed,
-            }
+            let at = next.wrapping_add(offset as u32);
+            put(host, guard, tcp, flow, at, fields.as_ref())?;
+            net.edits.stop_reading(guard, flow);
+            Ok(Begun)
         }
-        Place::Next { offset } => {
-            flow.response_next(start.wrapping_add(offset as u32));
-            return;
+        // Pages that cannot be looked at.
+        Place::More if fed < want => Err(Reason::InsertFailed),
+        Place::More => {
+            let kept = net.edits.keep_reader(guard, flow, finder, end);
+            kept.map(|()| More).map_err(|_| Reason::InsertFailed)
         }
-        Place::Partial => Reason::InsertFailed,
-        Place::NotHttp => Reason::InsertNotHttp,
-    };
-    flow.insert_done();
-    net.count(why);
+        Place::NotHttp => Err(Reason::InsertNotHttp),
+        Place::Unreadable => Err(Reason::InsertUnreadable),
+    }
 }
 
-/// Prepares the insert: its bytes are kept first, then the shift begins; without either nothing
-/// is changed.
+/// Prepares the insert in front of the server's byte `at`: its bytes are kept first, then the
+/// shift begins; without either nothing is changed.
 fn put(
     host: &Host,
     guard: &Guard,
-    service: &Service,
     tcp: &Tcp<'_>,
-    flow: &Flow,
-    offset: usize,
+    flow: Ref<'_, Tuple, Flow>,
+    at: u32,
     fields: Option<&Fieldset>,
-) -> Option<()> {
+) -> Result<(), Reason> {
     let net = &host.net;
     if fields.is_some_and(|f| f.sets_cookie) {
-        // The application's own cookie of that name wins.
-        return None;
+        return Err(Reason::InsertOwn);
     }
+    if fields.is_some_and(|f| f.caching.targeted) {
+        return Err(Reason::InsertCacheable);
+    }
+    let mut buf = [0; limits::INSERT_MAX as usize];
+    let bytes = line(host, guard, tcp.service, flow, fields, &mut buf);
+    let bytes = bytes.ok_or(Reason::InsertFailed)?;
+    let begun = net.edits.begin(guard, flow, at, bytes);
+    begun.map_err(|_| Reason::InsertFailed)
+}
+
+/// Writes what is put in.
+fn line<'b>(
+    host: &Host,
+    guard: &Guard,
+    service: &Service,
+    flow: Ref<'_, Tuple, Flow>,
+    fields: Option<&Fieldset>,
+    buf: &'b mut [u8],
+) -> Option<&'b [u8]> {
     let key = flow.terms().session?;
-    let text = sid::encode(&net.keys.read(guard)?.send()?.sid_of(&key));
+    let text = sid::encode(&host.net.keys.read(guard)?.send()?.sid_of(&key));
     let s = &service.settings;
     let with = Attributes {
         secure: s.secure,
@@ -131,25 +176,11 @@ fn put(
             SameSite::None => b"None",
             SameSite::Unset => b"",
         },
-        // Unless it says otherwise, a shared cache may store it, and our id with it.
-        private: fields.is_none_or(|f| !f.caching.private && !f.caching.no_store),
+        // A shared cache that stores it would give our id to others.
+        private: fields.is_none_or(|f| f.caching.shared()),
     };
-    let mut buf = [0; limits::INSERT_MAX as usize];
-    let len = insert::write(&mut buf, s.cookie.as_bytes(), &text, &with)?;
-    net.inserts.store(guard, &tcp.tuple, buf.get(..len)?).ok()?;
-    let new = Shift::new(Insert {
-        at: tcp.seg.seq.wrapping_add(offset as u32),
-        len: len as u16,
-    });
-    if !net.shifts.begin() {
-        net.inserts.forget(guard, &tcp.tuple);
-        return None;
-    }
-    if !flow.set_shift(None, new) {
-        net.shifts.end();
-        return None;
-    }
-    Some(())
+    let len = insert::write(buf, s.cookie.as_bytes(), &text, &with)?;
+    buf.get(..len)
 }
 
 /// A packet of a connection with a shift.
@@ -158,10 +189,13 @@ fn shifted(
     guard: &Guard,
     mut packet: HookPacket,
     tcp: &Tcp<'_>,
-    flow: &Flow,
-    shift: Shift,
+    flow: Ref<'_, Tuple, Flow>,
+    mut shift: Shift,
 ) -> Verdict {
     let net = &host.net;
+    if let Some(una) = packet.sender_una() {
+        shift = net.edits.accepted(guard, flow, shift, una);
+    }
     let l4 = tcp.l4();
     match shift.outgoing(tcp.seg.seq, tcp.payload_len, tcp.seg.flags) {
         Outgoing::Before => packet.accept(),
@@ -177,14 +211,14 @@ fn shifted(
             packet.accept()
         }
         Outgoing::Split { offset } => {
-            let done = net.inserts.get(guard, &tcp.tuple).and_then(|bytes| {
-                let (header, at) = (tcp.seg.header_len, offset as usize);
+            let done = net.edits.bytes(guard, &tcp.tuple).and_then(|bytes| {
+                let (header, at, mss) = (tcp.seg.header_len, offset as usize, flow.terms().mss);
                 packet
-                    .insert_tcp(l4, header, at, bytes.as_bytes(), tcp.ipv6())
+                    .insert_tcp(l4, header, at, bytes.as_bytes(), mss, tcp.ipv6())
                     .ok()
             });
             if done.is_none() {
-                net.count(Reason::InsertFailed);
+                net.count(Reason::InsertDropped);
                 return packet.drop();
             }
             let mut sent = shift;

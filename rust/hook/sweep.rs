@@ -21,6 +21,7 @@ use crate::{
         limits,
         reason::Reason,
         session::{self, Timeouts},
+        shift::Phase,
     },
     kapi::{
         hash::Ref,
@@ -34,6 +35,9 @@ use crate::{
 
 /// Silence after which an entry member takes a client's goodbye for the end, in ms.
 const ENTRY_CLOSING_MS: u64 = 2_000;
+
+/// Silence after which a connection is asked whether the client has what was put in, in ms.
+const SETTLED_MS: u64 = 1_000;
 
 /// Entries that are looked at under one RCU section.
 const BATCH: u32 = 256;
@@ -155,24 +159,26 @@ fn one_flow(
         Expiry::Free
             if status.role == Role::Entry && idle < limits::CLOSING_IDLE_MS.min(pressed_ms) => {}
         Expiry::Free => {
-            end_shift(host, guard, flow);
+            net.edits.end(guard, flow);
             net.flows.remove(guard, flow);
             return;
         }
         Expiry::Keep | Expiry::Decide | Expiry::AskSocket => {}
     }
-    // TIME_WAIT still answers, and its answers are shifted.
-    let shifted = flow.shift().is_some() && flow.status().state == State::Closed;
-    if shifted && socket() == stack::Socket::None {
-        end_shift(host, guard, flow);
+    if flow.status().state == State::Closed {
+        net.edits.stop_reading(guard, flow);
     }
-}
-
-/// The connection is over: nothing is shifted any more.
-fn end_shift(host: &Host, guard: &Guard, flow: Ref<'_, Tuple, Flow>) {
-    if flow.take_shift() {
-        host.net.inserts.forget(guard, flow.key());
-        host.net.shifts.end();
+    let Some(shift) = flow.shift() else { return };
+    if flow.status().state == State::Closed {
+        // TIME_WAIT still answers, and its answers are shifted.
+        if socket() == stack::Socket::None {
+            net.edits.end(guard, flow);
+        }
+    } else if shift.phase() == Phase::Sent && ms(flow.idle(now)) >= SETTLED_MS {
+        // A connection that is kept alive need not say anything for long.
+        if let Some(una) = stack::accepted(net.ns, flow.key(), host.device()) {
+            net.edits.accepted(guard, flow, shift, una);
+        }
     }
 }
 
@@ -254,7 +260,7 @@ pub(super) fn reset_shifted(host: &Host) -> Result {
             let guard = rcu::read_lock();
             if let Some(flow) = net.flows.get(&guard, tuple) {
                 flow.on(now, |f| f.state = State::Closed);
-                end_shift(host, &guard, flow);
+                net.edits.end(&guard, flow);
             }
         }
         if n == 0 {

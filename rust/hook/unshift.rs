@@ -11,7 +11,7 @@ use super::{
     icmp, //
 };
 use crate::{
-    decide::{reason::Reason, shift::Phase},
+    decide::reason::Reason,
     kapi::{
         nf::{Hook, HookPacket, Verdict},
         skb::Packet,
@@ -32,7 +32,7 @@ impl Hook for Unshift {
     #[inline]
     fn call(host: &Host, guard: &Guard, mut packet: HookPacket) -> Verdict {
         let net = &host.net;
-        if net.shifts.count() == 0 {
+        if net.edits.shifted() == 0 {
             return packet.accept();
         }
         let Some(config) = net.config(guard) else {
@@ -57,8 +57,11 @@ impl Hook for Unshift {
         if flow.shift().is_none() || !tcp.has(flags::ACK) {
             return packet.accept();
         }
-        match unshift(host, guard, &mut packet, &tcp, &flow) {
-            Some(()) => packet.accept(),
+        match unshift(&mut packet, &tcp, &flow) {
+            Some(()) => {
+                net.count(Reason::Unshifted);
+                packet.accept()
+            }
             None => {
                 // Unchanged it would acknowledge what was never sent.
                 net.count(Reason::DropNoMemory);
@@ -69,24 +72,10 @@ impl Hook for Unshift {
 }
 
 /// Translates acknowledgement, window and SACK blocks into the server's numbers.
-fn unshift(
-    host: &Host,
-    guard: &Guard,
-    packet: &mut Packet,
-    t: &Tcp<'_>,
-    flow: &Flow,
-) -> Option<()> {
-    let net = &host.net;
-    let old = flow.shift()?;
-    let mut shift = old;
+fn unshift(packet: &mut Packet, t: &Tcp<'_>, flow: &Flow) -> Option<()> {
+    let shift = flow.shift()?;
     let seg = &t.seg;
-    let ack = shift.on_ack(seg.ack, None);
-    if shift != old {
-        flow.set_shift(Some(old), shift);
-        if shift.phase() >= Phase::Acked {
-            net.inserts.forget(guard, &t.tuple);
-        }
-    }
+    let ack = shift.ack(seg.ack);
     let l4 = t.l4();
     packet.writable(t.payload())?;
     if ack != seg.ack && !packet.replace_tcp(l4, 8, &ack.to_be_bytes()) {
@@ -113,6 +102,5 @@ fn unshift(
             return None;
         }
     }
-    net.count(Reason::Unshifted);
     Some(())
 }

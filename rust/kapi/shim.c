@@ -461,36 +461,59 @@ u32 homing_skb_truesize(const struct sk_buff *skb)
 	return skb->truesize;
 }
 
-u32 homing_skb_sock_mss(const struct sk_buff *skb)
+static const struct tcp_sock *sender(const struct sk_buff *skb)
 {
 	const struct sock *sk = skb->sk;
 
-	if (!sk || !sk_fullsock(sk) || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	return tcp_sk(sk)->mss_cache;
+	if (!sk || !sk_fullsock(sk) || !sk_is_tcp(sk))
+		return NULL;
+	return tcp_sk(sk);
+}
+
+bool homing_skb_una(const struct sk_buff *skb, u32 *una)
+{
+	const struct tcp_sock *tp = sender(skb);
+
+	if (tp)
+		*una = READ_ONCE(tp->snd_una);
+	return tp;
+}
+
+/* Payload bytes that a segment of this packet may have, beside its @hlen. */
+static u32 segment_max(const struct sk_buff *skb, u32 l4off, u32 hlen,
+		       u32 client_mss)
+{
+	const struct tcp_sock *tp = sender(skb);
+	u32 room;
+
+	if (tp)
+		room = READ_ONCE(tp->mss_cache) + tp->tcp_header_len;
+	else if (skb_dst(skb))
+		room = min(client_mss + (u32)sizeof(struct tcphdr),
+			   dst_mtu(skb_dst(skb)) - l4off);
+	else
+		room = client_mss + sizeof(struct tcphdr);
+	return room > hlen ? room - hlen : 1;
 }
 
 /*
  * TCP keeps the payload pages in its retransmit queue: they are never written.
  * The bytes before the insert are pulled into a private linear part, which is
  * then moved down by @n.
+ *
+ * A packet that outgrows the length field gets 0 there, as BIG TCP has it; a
+ * device that cannot send so much gets it in segments.
  */
 int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
-		      const u8 *bytes, u32 n, bool ipv6)
+		      const u8 *bytes, u32 n, u32 client_mss, bool ipv6)
 {
-	u32 head = l4off + hlen + at, mss, payload;
-	const struct sock *sk = skb->sk;
+	u32 head = l4off + hlen + at, max, payload;
 	struct tcphdr *th;
 	u32 room = 0;
 
-	if (!sk || !sk_fullsock(sk) || skb->ip_summed != CHECKSUM_PARTIAL)
-		return -EOPNOTSUPP;
-	if (skb->len < head || skb->len + n > (ipv6 ? IPV6_MAXPLEN : 0xffff))
-		return -EMSGSIZE;
-	mss = tcp_sk(sk)->mss_cache;
-	if (hlen > tcp_sk(sk)->tcp_header_len)
-		mss -= min(mss - 1, hlen - tcp_sk(sk)->tcp_header_len);
-
+	if (skb->len < head)
+		return -EINVAL;
+	max = segment_max(skb, l4off, hlen, client_mss);
 	if (skb_headroom(skb) < LL_MAX_HEADER + n)
 		room = ALIGN(LL_MAX_HEADER + n - skb_headroom(skb), NET_SKB_PAD);
 	if ((skb_cloned(skb) || room) &&
@@ -504,27 +527,33 @@ int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
 	memcpy(skb->data + head, bytes, n);
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, l4off);
-	skb->csum_start = skb_transport_header(skb) - skb->head;
 
 	th = tcp_hdr(skb);
 	payload = skb->len - l4off - hlen;
+	/* Whatever was there before (NFQUEUE fills it in): the device's again. */
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct tcphdr, check);
 	if (ipv6) {
 		struct ipv6hdr *ip6 = ipv6_hdr(skb);
+		u32 len = skb->len - sizeof(*ip6);
 
-		ip6->payload_len = htons(skb->len - sizeof(*ip6));
+		ip6->payload_len = len <= IPV6_MAXPLEN ? htons(len) : 0;
 		th->check = ~tcp_v6_check(skb->len - l4off, &ip6->saddr,
 					  &ip6->daddr, 0);
 	} else {
 		struct iphdr *ip = ip_hdr(skb);
 
-		ip->tot_len = htons(skb->len);
+		iph_set_totlen(ip, skb->len);
 		ip_send_check(ip);
 		th->check = ~tcp_v4_check(skb->len - l4off, ip->saddr,
 					  ip->daddr, 0);
 	}
-	if (!skb_is_gso(skb) && payload > mss) {
-		skb_shinfo(skb)->gso_size = mss;
+	if (!skb_is_gso(skb) && payload > max) {
+		skb_shinfo(skb)->gso_size = max;
 		skb_shinfo(skb)->gso_type = ipv6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
+		if (th->cwr)
+			skb_shinfo(skb)->gso_type |= SKB_GSO_TCP_ECN;
 	}
 	if (skb_is_gso(skb))
 		skb_shinfo(skb)->gso_segs =
@@ -617,6 +646,21 @@ u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif)
 		kind = HOMING_SOCK_FULL;
 	sock_gen_put(sk);
 	return kind;
+}
+
+bool homing_tcp_una(struct net *net, const struct homing_tuple *t, u32 dif,
+		    u32 *una)
+{
+	struct sock *sk = lookup(net, t, dif);
+	bool full;
+
+	if (!sk)
+		return false;
+	full = sk_fullsock(sk);
+	if (full)
+		*una = READ_ONCE(tcp_sk(sk)->snd_una);
+	sock_gen_put(sk);
+	return full;
 }
 
 /* The condition of tcp_timewait_state_process() for a new connection. */

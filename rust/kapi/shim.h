@@ -108,7 +108,9 @@ void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to);
 u32 homing_skb_truesize(const struct sk_buff *skb);
 /* Grows the packet by @n bytes at payload offset @at and makes TCP right. */
 int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
-		      const u8 *bytes, u32 n, bool ipv6);
+		      const u8 *bytes, u32 n, u32 client_mss, bool ipv6);
+/* snd_una of the socket behind an outgoing packet; false when it has none. */
+bool homing_skb_una(const struct sk_buff *skb, u32 *una);
 /* A new packet @bytes (from the network header) back where @to came from. */
 int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, bool ipv6);
 /* Gives a packet to the stack as if @ifindex had received it; consumes it. */
@@ -161,8 +163,9 @@ enum homing_offer {
 	HOMING_OFFER_WSCALE = 4,
 };
 u32 homing_tcp_offers(const struct net *net);
-/* MSS the socket behind an outgoing packet uses; 0 when it has none. */
-u32 homing_skb_sock_mss(const struct sk_buff *skb);
+/* snd_una of a connection's full socket; false without one. Under RCU. */
+bool homing_tcp_una(struct net *net, const struct homing_tuple *t, u32 dif,
+		    u32 *una);
 int homing_tcp_reset(struct net *net, const struct homing_tuple *t); /* process */
 
 /* ---- hash table (lookups under RCU) ---- */

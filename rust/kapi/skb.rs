@@ -221,18 +221,19 @@ impl Packet {
     }
 
     /// Puts `bytes` in front of payload byte `at` of an outgoing TCP packet: lengths, checksums
-    /// and segmentation stay right. Shared payload pages are not written.
+    /// and segmentation stay right. Shared payload pages are not written. `mss` is what the client
+    /// takes in a segment without options, for a packet that has lost its socket on the way.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EMSGSIZE` when the packet would be too long; `EOPNOTSUPP` when it is not a
-    /// socket's own packet. The packet is then unchanged.
+    /// `ENOMEM`; `EINVAL` when it has no such byte. The packet is then unchanged.
     pub(crate) fn insert_tcp(
         &mut self,
         l4: usize,
         header_len: usize,
         at: usize,
         bytes: &[u8],
+        mss: u16,
         ipv6: bool,
     ) -> Result {
         // SAFETY: By the invariant; the slice gives pointer and length; offsets are checked in C.
@@ -244,9 +245,19 @@ impl Packet {
                 at as u32,
                 bytes.as_ptr(),
                 bytes.len() as u32,
+                mss.into(),
                 ipv6,
             )
         })
+    }
+
+    /// The highest acknowledgement that the sending socket has accepted (`snd_una`), if the packet
+    /// has one. Only in LOCAL_OUT.
+    #[inline]
+    pub(crate) fn sender_una(&self) -> Option<u32> {
+        let mut una = 0;
+        // SAFETY: By the invariant; `una` is valid for writing.
+        unsafe { ffi::homing_skb_una(self.as_ptr(), &mut una) }.then_some(una)
     }
 
     /// Sends a new packet (`bytes` from the network header) back to where this one came from, on

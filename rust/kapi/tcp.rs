@@ -46,6 +46,15 @@ pub(crate) fn lookup(ns: NetNs, tuple: &Tuple, ifindex: u32) -> Socket {
     }
 }
 
+/// The highest acknowledgement that a connection's socket here has accepted (`snd_una`); `None`
+/// without a full socket. Any context under RCU.
+pub(crate) fn accepted(ns: NetNs, tuple: &Tuple, ifindex: u32) -> Option<u32> {
+    let mut una = 0;
+    // SAFETY: The namespace is alive; the tuple is read only; `una` is valid for writing.
+    let found = unsafe { ffi::homing_tcp_una(ns.as_ptr(), &raw(tuple), ifindex, &mut una) };
+    found.then_some(una)
+}
+
 /// Whether a new connection may take a port that is in TIME_WAIT: the kernel's own rule
 /// (`tcp_timewait_state_process`): a later sequence number or a newer timestamp. With `forget`
 /// the old socket is taken out then, so that a spawn finds no duplicate.

@@ -14,17 +14,16 @@ use kernel::{
     },
 };
 
-use super::session::Key;
+use super::{
+    insert::Edits,
+    session::Key, //
+};
 use crate::{
     decide::{
         flow::Flow as Status,
         shift::Shift, //
     },
-    kapi::{
-        hash::{Inserted, Ref, Table, Walk},
-        lock::BhLock,
-        module::Pin,
-    },
+    kapi::hash::{Inserted, Ref, Table, Walk},
     wire::addr::Tuple,
 };
 
@@ -64,8 +63,8 @@ pub(crate) struct Flow {
     used: Atomic<u32>,
     /// Seconds since boot of the last change of state.
     since: Atomic<u32>,
-    /// 1 << 32 | sequence number at which the next response head begins, while the cookie is
-    /// still to be put into one; else 0.
+    /// While the cookie is still to be put into a response: [`RESPONSE`], [`READER`] once reading
+    /// has begun, and the server's number of the next byte that is read. Else 0.
     response: Atomic<u64>,
     /// [`Shift`] in 64 bits; 0 for none.
     shift: Atomic<u64>,
@@ -82,6 +81,8 @@ pub(crate) struct Flow {
 
 /// Marks [`Flow::response`] as being there.
 const RESPONSE: u64 = 1 << 32;
+/// Its reader is in [`Edits`].
+const READER: u64 = 1 << 33;
 
 const TIMESTAMPS: u16 = 1 << 8;
 const SACK: u16 = 1 << 9;
@@ -221,24 +222,35 @@ impl Flow {
         self.response.load(Relaxed) != 0
     }
 
-    /// The server's sequence number at which the next response head begins, while that counts.
+    /// The server's number of the first byte of its responses that has not been read, while they
+    /// are.
     pub(crate) fn response_at(&self) -> Option<u32> {
         let at = self.response.load(Relaxed);
         (at != 0).then_some(at as u32)
     }
 
-    /// An informational response has passed; the next begins at `seq`.
-    pub(crate) fn response_next(&self, seq: u32) {
-        self.response.store(RESPONSE | u64::from(seq), Relaxed);
+    /// Whether reading has begun: where it is, [`Edits`] knows.
+    pub(super) fn has_reader(&self) -> bool {
+        self.response.load(Relaxed) & READER != 0
     }
 
-    /// Nothing is to be put into its responses any more.
-    pub(crate) fn insert_done(&self) {
-        self.response.store(0, Relaxed);
+    /// Everything before `seq` has been read, and the reader is kept.
+    pub(super) fn response_next(&self, seq: u32) {
+        self.response
+            .store(RESPONSE | READER | u64::from(seq), Relaxed);
+    }
+
+    /// Its responses are not read any more. Whether there is a reader to be forgotten.
+    pub(super) fn take_response(&self) -> bool {
+        let old = self.response.load(Relaxed);
+        if old != 0 {
+            self.response.store(0, Relaxed);
+        }
+        old & READER != 0
     }
 
     /// Ends the shift when the connection is over; whether there was one.
-    pub(crate) fn take_shift(&self) -> bool {
+    pub(super) fn take_shift(&self) -> bool {
         let old = self.shift.load(Relaxed);
         old != 0 && self.shift.cmpxchg(old, 0, Full).is_ok()
     }
@@ -280,7 +292,7 @@ impl Flows {
         terms: &Terms,
         status: Status,
         now: u32,
-        shifts: &Shifts,
+        edits: &Edits,
     ) -> Result<Ref<'g, Tuple, Flow>> {
         for _ in 0..3 {
             match self.0.insert(guard, key, Flow::new(terms, status, now))? {
@@ -289,9 +301,7 @@ impl Flows {
                     return Ok(flow);
                 }
                 Inserted::Existing(old) => {
-                    if old.take_shift() {
-                        shifts.end();
-                    }
+                    edits.end(guard, old);
                     self.0.remove(guard, old);
                 }
             }
@@ -307,51 +317,5 @@ impl Flows {
     /// Goes through all of them. Process context.
     pub(crate) fn walk(&self) -> Result<Walk<'_, Tuple, Flow>> {
         self.0.walk()
-    }
-}
-
-/// How many connections are sequence-shifted. While there are any the module cannot be unloaded:
-/// without it their streams would be corrupted.
-pub(crate) struct Shifts {
-    count: Atomic<u32>,
-    pin: BhLock<Option<Pin>>,
-}
-
-impl Shifts {
-    /// None. Process context.
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
-            count: Atomic::new(0),
-            pin: BhLock::new(None, GFP_KERNEL)?,
-        })
-    }
-
-    /// How many there are.
-    #[inline]
-    pub(crate) fn count(&self) -> u32 {
-        self.count.load(Relaxed)
-    }
-
-    /// One more; `false` when the module is being unloaded: then nothing may be shifted.
-    pub(crate) fn begin(&self) -> bool {
-        let mut pin = self.pin.lock();
-        if pin.is_none() {
-            *pin = Pin::take();
-        }
-        if pin.is_none() {
-            return false;
-        }
-        self.count.fetch_add(1, Relaxed);
-        true
-    }
-
-    /// One less.
-    pub(crate) fn end(&self) {
-        let mut pin = self.pin.lock();
-        let old = self.count.load(Relaxed);
-        self.count.store(old.saturating_sub(1), Relaxed);
-        if old <= 1 {
-            *pin = None;
-        }
     }
 }

@@ -1,20 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bytes that were put into a response, kept until the client has acknowledged them: a
-//! retransmission gets the same bytes whatever the configuration says by then.
+//! What a response is given on its way out, beside its flow: how far its head has been read, the
+//! bytes that were put in, and how many connections are shifted.
+//!
+//! Bytes are kept until the local stack knows that the client has them: a retransmission gets the
+//! same bytes whatever the configuration says by then.
 
 use kernel::{
     prelude::*,
-    sync::rcu::Guard, //
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu::Guard, //
+    },
 };
 
+use super::flow::Flow;
 use crate::{
-    decide::limits,
-    kapi::hash::{Ref, Table},
-    wire::addr::Tuple, //
+    decide::{
+        insert::Finder,
+        limits,
+        shift::{Insert, Shift}, //
+    },
+    kapi::{
+        hash::{Ref, Table},
+        lock::BhLock,
+        module::Pin, //
+    },
+    wire::addr::Tuple,
 };
 
 /// Inserted bytes of one flow.
+#[derive(Clone, Copy)]
 pub(crate) struct Inserted {
     len: u16,
     bytes: [u8; limits::INSERT_MAX as usize],
@@ -27,23 +43,94 @@ impl Inserted {
     }
 }
 
-/// The inserts that are not acknowledged yet, by flow.
-pub(crate) struct Inserts(Table<Tuple, Inserted>);
+/// One kind of what is kept beside flows, by connection.
+struct Beside<T: Copy + Send + Sync>(Table<Tuple, T>);
 
-impl Inserts {
-    /// An empty table. Process context.
-    pub(crate) fn new(max: u32) -> Result<Self> {
-        Ok(Self(Table::new(max)?))
+impl<T: Copy + Send + Sync> Beside<T> {
+    fn store(&self, guard: &Guard, flow: &Tuple, value: T) -> Result {
+        self.forget(guard, flow);
+        self.0.insert(guard, flow, value)?;
+        Ok(())
     }
 
-    /// Stores the bytes of a flow in place of older ones. Any context.
+    fn forget(&self, guard: &Guard, flow: &Tuple) {
+        if let Some(entry) = self.0.get(guard, flow) {
+            self.0.remove(guard, entry);
+        }
+    }
+}
+
+/// The edits that are under way. While any connection is sequence-shifted the module cannot be
+/// unloaded: without it the streams would be corrupted.
+pub(crate) struct Edits {
+    readers: Beside<Finder>,
+    bytes: Beside<Inserted>,
+    shifted: Atomic<u32>,
+    pin: BhLock<Option<Pin>>,
+}
+
+impl Edits {
+    /// None; at most `max` of each kind. Process context.
+    pub(crate) fn new(max: u32) -> Result<Self> {
+        Ok(Self {
+            readers: Beside(Table::new(max)?),
+            bytes: Beside(Table::new(max)?),
+            shifted: Atomic::new(0),
+            pin: BhLock::new(None, GFP_KERNEL)?,
+        })
+    }
+
+    /// How many connections are shifted.
+    #[inline]
+    pub(crate) fn shifted(&self) -> u32 {
+        self.shifted.load(Relaxed)
+    }
+
+    /// The reader of a flow's responses, where the last segment has left it. `None`: it is lost.
+    pub(crate) fn reader(&self, guard: &Guard, flow: Ref<'_, Tuple, Flow>) -> Option<Finder> {
+        if !flow.has_reader() {
+            return Some(Finder::new());
+        }
+        Some(self.readers.0.get(guard, flow.key())?.next_segment())
+    }
+
+    /// Keeps the reader; the next byte it wants is `next`, in the server's numbers.
+    pub(crate) fn keep_reader(
+        &self,
+        guard: &Guard,
+        flow: Ref<'_, Tuple, Flow>,
+        reader: Finder,
+        next: u32,
+    ) -> Result {
+        self.readers.store(guard, flow.key(), reader)?;
+        flow.response_next(next);
+        Ok(())
+    }
+
+    /// No response of the flow is read any more.
+    pub(crate) fn stop_reading(&self, guard: &Guard, flow: Ref<'_, Tuple, Flow>) {
+        if flow.take_response() {
+            self.readers.forget(guard, flow.key());
+        }
+    }
+
+    /// Begins to shift: `bytes` go in front of the server's byte `at`. Nothing has changed when it
+    /// fails.
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` when they are too long, else those of the table.
-    pub(crate) fn store(&self, guard: &Guard, flow: &Tuple, bytes: &[u8]) -> Result {
+    /// `EMSGSIZE` when they are too long, `EBUSY` when the module is being unloaded or the flow is
+    /// over, else those of the table.
+    pub(crate) fn begin(
+        &self,
+        guard: &Guard,
+        flow: Ref<'_, Tuple, Flow>,
+        at: u32,
+        bytes: &[u8],
+    ) -> Result {
+        let len = u16::try_from(bytes.len()).map_err(|_| EMSGSIZE)?;
         let mut new = Inserted {
-            len: u16::try_from(bytes.len()).map_err(|_| EMSGSIZE)?,
+            len,
             bytes: [0; limits::INSERT_MAX as usize],
         };
         if bytes.len() > new.bytes.len() {
@@ -52,24 +139,72 @@ impl Inserts {
         for (to, from) in new.bytes.iter_mut().zip(bytes) {
             *to = *from;
         }
-        self.forget(guard, flow);
-        self.0.insert(guard, flow, new)?;
+        self.bytes.store(guard, flow.key(), new)?;
+        if !self.one_more() {
+            self.bytes.forget(guard, flow.key());
+            return Err(EBUSY);
+        }
+        if !flow.set_shift(None, Shift::new(Insert { at, len })) {
+            self.bytes.forget(guard, flow.key());
+            self.one_less();
+            return Err(EBUSY);
+        }
         Ok(())
     }
 
-    /// The bytes of a flow. Any context.
-    pub(crate) fn get<'g>(
+    /// The bytes that were put into a flow.
+    pub(crate) fn bytes<'g>(
         &'g self,
         guard: &'g Guard,
         flow: &Tuple,
     ) -> Option<Ref<'g, Tuple, Inserted>> {
-        self.0.get(guard, flow)
+        self.bytes.0.get(guard, flow)
     }
 
-    /// Drops the bytes of a flow. Any context.
-    pub(crate) fn forget(&self, guard: &Guard, flow: &Tuple) {
-        if let Some(entry) = self.0.get(guard, flow) {
-            self.0.remove(guard, entry);
+    /// The local stack has accepted acknowledgements up to `una`. The shift as it is now.
+    pub(crate) fn accepted(
+        &self,
+        guard: &Guard,
+        flow: Ref<'_, Tuple, Flow>,
+        old: Shift,
+        una: u32,
+    ) -> Shift {
+        let mut new = old;
+        new.on_una(una);
+        if new != old && flow.set_shift(Some(old), new) && old.needs_bytes() {
+            self.bytes.forget(guard, flow.key());
+        }
+        new
+    }
+
+    /// The connection is over: nothing is read or shifted any more.
+    pub(crate) fn end(&self, guard: &Guard, flow: Ref<'_, Tuple, Flow>) {
+        self.stop_reading(guard, flow);
+        if flow.take_shift() {
+            self.bytes.forget(guard, flow.key());
+            self.one_less();
+        }
+    }
+
+    /// One more is shifted; `false` when the module is being unloaded.
+    fn one_more(&self) -> bool {
+        let mut pin = self.pin.lock();
+        if pin.is_none() {
+            *pin = Pin::take();
+        }
+        if pin.is_none() {
+            return false;
+        }
+        self.shifted.fetch_add(1, Relaxed);
+        true
+    }
+
+    fn one_less(&self) {
+        let mut pin = self.pin.lock();
+        let old = self.shifted.load(Relaxed);
+        self.shifted.store(old.saturating_sub(1), Relaxed);
+        if old <= 1 {
+            *pin = None;
         }
     }
 }

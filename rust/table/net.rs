@@ -12,8 +12,8 @@ use kernel::{
 
 use super::{
     config::Config,
-    flow::{Flows, Shifts},
-    insert::Inserts,
+    flow::Flows,
+    insert::Edits,
     keys::KeyRing,
     member::Clock,
     pending::Pending,
@@ -68,10 +68,8 @@ pub(crate) struct Net {
     pub(crate) sessions: Sessions,
     /// Connections.
     pub(crate) flows: Flows,
-    /// Sequence-shifted connections.
-    pub(crate) shifts: Shifts,
-    /// Bytes put into responses.
-    pub(crate) inserts: Inserts,
+    /// Responses that are read or were changed.
+    pub(crate) edits: Edits,
     /// Connections whose first request is not complete.
     pub(crate) pending: KBox<Pending>,
     /// Packets that nobody knew.
@@ -104,8 +102,7 @@ impl Net {
             keys: RcuCell::new()?,
             sessions: Sessions::new(limits::SESSIONS_CEILING)?,
             flows: Flows::new(limits::FLOWS_CEILING)?,
-            shifts: Shifts::new()?,
-            inserts: Inserts::new(limits::FLOWS_CEILING)?,
+            edits: Edits::new(limits::FLOWS_CEILING)?,
             pending: Pending::new(time::total_memory() / limits::HOLD_MEMORY_SHARE)?,
             sighted: Sighted::new()?,
             stats: Counters::new()?,

@@ -364,8 +364,7 @@ impl World {
 
     fn hook_in(&mut self, segment: ToServer) {
         let client_ack = usize::try_from(self.offset(segment.ack)).expect("not before the stream");
-        let snd_nxt = self.rng.percent(50).then(|| self.wire(self.nxt));
-        let ack = self.shift.on_ack(segment.ack, snd_nxt);
+        let ack = self.shift.ack(segment.ack);
         assert_eq!(self.offset(ack), self.server_part(client_ack) as isize);
         let ack = self.offset(ack) as usize;
         assert!(ack <= self.nxt);
@@ -411,6 +410,10 @@ impl World {
             _ => assert!(room <= exact && exact - room < unit),
         }
         self.una = self.una.max(ack);
+        // The hook learns of it with some later segment on its way out.
+        if self.rng.percent(50) {
+            self.shift.on_una(self.wire(self.una));
+        }
         self.edge = self.edge.max(ack + room);
     }
 
@@ -488,6 +491,7 @@ impl World {
             }
         }
         assert_eq!(self.rcv_nxt, self.origin.len());
+        self.shift.on_una(self.wire(self.una));
         assert!(self.shift.phase() >= Phase::Acked);
         assert!(!self.shift.needs_bytes());
         // A reset now must be exactly at the client's next number, RFC 5961 section 3.

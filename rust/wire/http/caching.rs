@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Whether a response may be stored by caches that many clients share.
 //!
-//! Speaks to RFC 9111 sections 3 and 5 (Cache-Control, Expires).
+//! Speaks to RFC 9111 sections 3 and 5 (Cache-Control, Expires), RFC 9213 (targeted fields).
 
 use super::field::Field;
 use super::field::Word;
@@ -16,6 +16,8 @@ pub struct Caching {
     pub private: bool,
     /// `no-store`.
     pub no_store: bool,
+    /// `must-understand`: caches that know the status code ignore `no-store`.
+    pub must_understand: bool,
     /// `no-cache` for the whole response.
     pub no_cache: bool,
     /// `s-maxage`, with any value.
@@ -24,6 +26,17 @@ pub struct Caching {
     pub max_age: bool,
     /// There is an Expires field.
     pub expires: bool,
+    /// There are directives for certain caches ([`Field::TargetedCache`]): what `Cache-Control`
+    /// says does not bind those (RFC 9213 section 2.2).
+    pub targeted: bool,
+}
+
+impl Caching {
+    /// Whether shared caches may take the response to be one that they may store: unless it says
+    /// otherwise, they may.
+    pub const fn shared(&self) -> bool {
+        !self.private && (!self.no_store || self.must_understand)
+    }
 }
 
 /// Directives of Cache-Control.
@@ -50,10 +63,12 @@ impl Directives {
                 public: false,
                 private: false,
                 no_store: false,
+                must_understand: false,
                 no_cache: false,
                 s_maxage: false,
                 max_age: false,
                 expires: false,
+                targeted: false,
             },
         }
     }
@@ -66,6 +81,7 @@ impl Directives {
     /// A field begins.
     pub fn begin(&mut self, field: Field) {
         self.caching.expires |= field == Field::Expires;
+        self.caching.targeted |= field == Field::TargetedCache;
         self.clear();
     }
 
@@ -104,6 +120,7 @@ impl Directives {
         self.caching.public |= word.is(b"public");
         self.caching.private |= bare && word.is(b"private");
         self.caching.no_store |= word.is(b"no-store");
+        self.caching.must_understand |= word.is(b"must-understand");
         self.caching.no_cache |= bare && word.is(b"no-cache");
         self.caching.s_maxage |= word.is(b"s-maxage");
         self.caching.max_age |= word.is(b"max-age");
@@ -163,6 +180,23 @@ mod tests {
     }
 
     #[test]
+    fn what_shared_caches_may_store() {
+        for (value, want) in [
+            (&b""[..], true),
+            (b"max-age=5", true),
+            (b"no-cache", true),
+            (b"private=\"a\"", true),
+            (b"private", false),
+            (b"public, private", false),
+            (b"no-store", false),
+            (b"must-understand, no-store", true),
+            (b"must-understand, no-store, private", false),
+        ] {
+            assert_eq!(directives(value).shared(), want);
+        }
+    }
+
+    #[test]
     fn ages_count_with_any_value() {
         let want = Caching {
             max_age: true,
@@ -184,6 +218,8 @@ mod tests {
         d.end();
         assert!(d.caching().public && !d.caching().private);
         d.begin(Field::Expires);
-        assert!(d.caching().expires);
+        assert!(d.caching().expires && !d.caching().targeted);
+        d.begin(Field::TargetedCache);
+        assert!(d.caching().targeted);
     }
 }

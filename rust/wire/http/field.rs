@@ -73,12 +73,15 @@ pub enum Field {
     CacheControl,
     /// `Expires`.
     Expires,
+    /// Directives for caches of a certain kind, which those prefer to `Cache-Control`: RFC 9213's
+    /// `CDN-Cache-Control`, and the older `Surrogate-Control`.
+    TargetedCache,
 }
 
 impl Field {
     /// The field with this name.
     fn of(name: &Word) -> Self {
-        const NAMES: [(&[u8], Field); 9] = [
+        const NAMES: [(&[u8], Field); 11] = [
             (b"cookie", Field::Cookie),
             (b"set-cookie", Field::SetCookie),
             (b"content-length", Field::ContentLength),
@@ -88,6 +91,8 @@ impl Field {
             (b"expect", Field::Expect),
             (b"cache-control", Field::CacheControl),
             (b"expires", Field::Expires),
+            (b"cdn-cache-control", Field::TargetedCache),
+            (b"surrogate-control", Field::TargetedCache),
         ];
         NAMES
             .iter()
@@ -147,6 +152,11 @@ impl Fields {
             first: true,
             name: Word::EMPTY,
         }
+    }
+
+    /// Whether only the LF of the empty line is missing.
+    pub fn last_lf(&self) -> bool {
+        self.state == State::LastLf
     }
 
     /// Takes the next byte.
@@ -337,6 +347,8 @@ mod tests {
             (b"expect", Field::Expect),
             (b"cache-control", Field::CacheControl),
             (b"expires", Field::Expires),
+            (b"CDN-Cache-Control", Field::TargetedCache),
+            (b"surrogate-control", Field::TargetedCache),
             (b"cookies", Field::Other),
             (b"cooki", Field::Other),
             (b"x-cookie", Field::Other),

@@ -78,6 +78,11 @@ impl StatusParser {
         }
     }
 
+    /// Bytes of the line that were read.
+    pub const fn read(&self) -> usize {
+        self.len
+    }
+
     /// Takes the next piece. After the end it answers what it answered then.
     pub fn feed(&mut self, bytes: &[u8]) -> StatusProgress {
         for b in bytes {
@@ -198,6 +203,22 @@ impl FieldsParser {
             framing: Framing::new(),
             set_cookie: SetCookie::new(),
             directives: Directives::new(),
+        }
+    }
+
+    /// Bytes of the fields that were read.
+    pub const fn read(&self) -> usize {
+        self.len
+    }
+
+    /// What the fields say, when only the LF of the empty line is missing. `None` before, and when
+    /// they contradict themselves.
+    pub fn last_lf(&self) -> Option<Fieldset> {
+        match self.finish() {
+            FieldsProgress::Done(fields) if self.end.is_none() && self.fields.last_lf() => {
+                Some(fields)
+            }
+            _ => None,
         }
     }
 
@@ -412,6 +433,25 @@ mod tests {
             assert!(more == (first == FieldsProgress::Partial));
             assert_eq!(p.feed(&bytes[cut..], b"homing"), FieldsProgress::Done(want));
         }
+    }
+
+    #[test]
+    fn the_end_shows_one_byte_early() {
+        let bytes = b"A: b\r\nSet-Cookie: homing=x\r\n\r\n";
+        for cut in 0..=bytes.len() {
+            let mut p = FieldsParser::new(1);
+            p.feed(&bytes[..cut], b"homing");
+            assert_eq!(p.read(), cut);
+            let early = p.last_lf().map(|f| (f.len, f.sets_cookie));
+            let want = (cut + 1 == bytes.len()).then_some((cut, true));
+            assert_eq!(early, want);
+        }
+        let mut p = FieldsParser::new(1);
+        p.feed(
+            b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r",
+            b"homing",
+        );
+        assert_eq!(p.last_lf(), None);
     }
 
     #[test]
