@@ -82,8 +82,8 @@ check: | setup-quiet ## checks without a guest: format, lints, layers, generated
 test: | setup-quiet ## the guest tests on the stock kernel; TEST=name for one
 	@selftests/run
 
-test-full: test ## the same on the debug kernel too (KASAN, lockdep, kmemleak, KUnit)
-	@selftests/run --kernel debug
+test-full: | setup-quiet ## the same on the debug kernel too (KASAN, lockdep, kmemleak, KUnit); resumes, FRESH=1 starts over
+	@selftests/run --full $(if $(FRESH),--fresh)
 
 demo: | setup-quiet ## a farm of three at work, and the proofs of what it does
 	@qemu/run --cpus 1 --mem 1536M -- selftests/demo
