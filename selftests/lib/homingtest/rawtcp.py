@@ -57,6 +57,20 @@ class Segment:
         return f"<{self.sport}>{self.dport} {names} seq {self.seq} ack {self.ack} len {len(self.payload)}>"
 
 
+def fresh_port():
+    """A source port that no peer of this farm has had: what is left of a connection answers in its own way."""
+    path = f"{layout.RUN}/raw-port"
+    try:
+        with open(path, encoding="ascii") as file:
+            last = int(file.read())
+    except FileNotFoundError:
+        last = 20000
+    port = 20001 if last >= 59999 else last + 1
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(port))
+    return port
+
+
 class Peer:
     """One connection's client side. Fields `seq` and `ack` are what the next segment carries."""
 
@@ -67,19 +81,20 @@ class Peer:
             self._socket.bind(("eth0", _ETH_P_IP))
         self._gateway = bytes.fromhex(topology.mac(0, 1).replace(":", ""))
         self.port = port
-        self.source_port = source_port or random.randrange(20000, 60000)
+        self.source_port = source_port or fresh_port()
         self.isn = random.getrandbits(32)
         self.seq, self.ack, self.timestamp = self.isn, 0, None
 
-    def build(self, flags, payload=b"", seq=None, ack=None, options=b"", window=64240, bad_checksum=False):
-        """The bytes of one IPv4 packet."""
+    def build(self, flags, payload=b"", seq=None, ack=None, options=b"", window=64240, bad_checksum=False,
+              source=None):
+        """The bytes of one IPv4 packet; `source` is another address than ours, in four bytes."""
         options += b"\1" * (-len(options) % 4)
         seq = self.seq if seq is None else seq
         ack = self.ack if ack is None else ack
         tcp = struct.pack("!HHIIBBHHH", self.source_port, self.port, seq & 0xffffffff,
                           ack & 0xffffffff if flags & ACK else 0,
                           (20 + len(options)) << 2, flags, window, 0, 0) + options + payload
-        ends = socket.inet_aton(ADDRESS) + socket.inet_aton(layout.VIP4)
+        ends = (source or socket.inet_aton(ADDRESS)) + socket.inet_aton(layout.VIP4)
         total = checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp)
         if bad_checksum:
             total ^= 0x5555
