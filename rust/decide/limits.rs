@@ -36,6 +36,9 @@ pub const MSS_MIN_V6: u16 = 1220;
 /// can send a whole request head at once.
 pub const WINDOW_SEGMENTS: u32 = 10;
 
+/// Bytes of an IP packet that the network between the members carries, unless configured.
+pub const FABRIC_MTU: u16 = 1500;
+
 /// How far behind the first segment an early one is looked for, segments: our window.
 pub const EARLY_SEGMENTS: u8 = 10;
 

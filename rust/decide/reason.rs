@@ -154,6 +154,8 @@ reasons! {
     Relayed = "relayed",
     /// Of those, with the hand-off option.
     RelayedHandOff = "relayed_hand_off",
+    /// Packets for other members that did not fit the farm's network and went in fragments.
+    RelayFragmented = "relay_fragmented",
     /// Dropped: could not be sent to the owner.
     RelayFailed = "relay_failed",
     /// Tunnel: data messages received and authenticated.

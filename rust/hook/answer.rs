@@ -28,25 +28,25 @@ const ROOM: usize = ip::IPV6_LEN + tcp::MAX_SYN_ACK_LEN;
 /// TTL of answers.
 const TTL: u8 = 64;
 
-/// MTU that every path of a farm carries.
-const FABRIC_MTU: u16 = 1500;
-
 /// Our window scale in SYN-ACKs. A constant of the farm: any member may have to spawn the socket
 /// that another promised.
 pub(super) const RCV_WSCALE: u8 = 7;
 
 /// Our MSS in SYN-ACKs: what the client sends must fit the tunnel with its largest header, in
-/// either family, without being fragmented.
-pub(super) const fn our_mss(ipv6: bool) -> u16 {
+/// either family, without being fragmented on a network that carries `mtu` bytes (1280 or more).
+pub(super) const fn our_mss(ipv6: bool, mtu: u16) -> u16 {
     let outer = ip::IPV6_LEN + 8 + geneve::MAX_DATA_HEADER;
     let inner = if ipv6 { ip::IPV6_LEN } else { ip::IPV4_LEN } + tcp::HEADER_LEN;
-    FABRIC_MTU - (outer + inner) as u16
+    mtu.saturating_sub((outer + inner) as u16)
 }
 
-/// Our window in SYN-ACKs, unscaled: modest, because the socket's own may be small.
-pub(super) fn window(ipv6: bool) -> u16 {
-    let w = u32::from(our_mss(ipv6)).saturating_mul(limits::WINDOW_SEGMENTS);
-    w.min(65535) as u16
+/// Our window in SYN-ACKs, unscaled: modest, because the socket's own may be small. It does not
+/// grow with the segments, but always has room for one more.
+pub(super) fn window(ipv6: bool, mtu: u16) -> u16 {
+    let usual = our_mss(ipv6, limits::FABRIC_MTU);
+    let more = our_mss(ipv6, mtu).saturating_sub(usual);
+    let w = u32::from(usual).saturating_mul(limits::WINDOW_SEGMENTS);
+    w.saturating_add(more.into()).min(65535) as u16
 }
 
 /// Puts IP header and TCP checksum around a TCP header that stands at `ip_len` in `buf`, and sends.
@@ -117,10 +117,10 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
         seq: isn,
         ack: tcp.seg.seq.wrapping_add(1),
         flags: flags::SYN | flags::ACK | if options.ecn { flags::ECE } else { 0 },
-        window: window(tcp.ipv6()),
+        window: window(tcp.ipv6(), tcp.fabric_mtu),
     };
     let offer = tcp::Offer {
-        mss: our_mss(tcp.ipv6()),
+        mss: our_mss(tcp.ipv6(), tcp.fabric_mtu),
         sack_permitted: o.sack_permitted,
         timestamps: o
             .timestamps
@@ -152,7 +152,7 @@ fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u
         window: if rst {
             0
         } else {
-            window(tcp.ipv6()) >> RCV_WSCALE
+            window(tcp.ipv6(), tcp.fabric_mtu) >> RCV_WSCALE
         },
     };
     let stamps = match tcp.seg.options.timestamps {

@@ -29,6 +29,8 @@ pub(super) struct Tcp<'c> {
     pub(super) payload_len: u32,
     /// Device it came by; 0 on the way out.
     pub(super) ifindex: u32,
+    /// Bytes that the farm's network carries.
+    pub(super) fabric_mtu: u16,
 }
 
 impl Tcp<'_> {
@@ -191,6 +193,7 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
         seg,
         payload_len: payload_len as u32,
         ifindex,
+        fabric_mtu: config.farm.fabric_mtu,
     })
 }
 

@@ -110,7 +110,7 @@ fn forward(
     }
     // The source port tells flows apart for receive queues and ECMP, as RFC 8926 section 3.3 asks.
     let source = 0xc000 | (tuple.client_port & 0x3fff);
-    tunnel
+    let whole = tunnel
         .forward(
             &owner.live.route,
             packet,
@@ -120,7 +120,11 @@ fn forward(
             &owner.settings.addr,
             (source, config.farm.port),
         )
-        .ok()
+        .ok()?;
+    if !whole {
+        net.count(Reason::RelayFragmented);
+    }
+    Some(())
 }
 
 /// What the owner must know.

@@ -7,7 +7,7 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{Atomic, Relaxed},
-        rcu::Guard,
+        rcu::{self, Guard},
         Arc,
         ArcBorrow,
         Mutex, //
@@ -137,6 +137,15 @@ impl Host {
         }
         let generation = next.generation;
         this.net.publish(next);
+        {
+            // Ways that were looked up with the old addresses.
+            let guard = rcu::read_lock();
+            let members = this.net.config(&guard).map(|c| c.members.iter());
+            members
+                .into_iter()
+                .flatten()
+                .for_each(|m| m.live.route.reset());
+        }
         if let Some(w) = &parts.state {
             w.queue(0);
         }

@@ -340,7 +340,7 @@ fn before_request(
         }
     }
     if tcp.payload_len > 0 {
-        let mss = answer::our_mss(tcp.ipv6());
+        let mss = answer::our_mss(tcp.ipv6(), tcp.fabric_mtu);
         let stamps = s.options.timestamps;
         if let Some((isn, _, agreed)) =
             keys.early_segment(&tcp.tuple, s.seq, s.ack, mss, stamps.is_some(), now)

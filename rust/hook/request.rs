@@ -20,6 +20,7 @@ use super::{
 use crate::{
     decide::{
         assemble::{self, Admission},
+        limits,
         reason::Reason,
     },
     kapi::{
@@ -212,7 +213,8 @@ fn read(waiting: &Waiting, service: &Service) -> Option<Outcome> {
     // Nothing is acknowledged while it is held, so a client that has filled the window that the
     // SYN-ACK promised can say no more.
     let ipv6 = !waiting.tuple.vip.is_v4();
-    let most = answer::window(ipv6).saturating_sub(answer::our_mss(ipv6));
+    let mtu = limits::FABRIC_MTU;
+    let most = answer::window(ipv6, mtu).saturating_sub(answer::our_mss(ipv6, mtu));
     read.or((plan.len > u32::from(most)).then_some(Outcome::TooLong))
 }
 

@@ -1152,8 +1152,9 @@ void homing_mac(const struct homing_keys *k, const u8 *data, u32 len, u8 out[16]
 
 /* ---- UDP tunnel ---- */
 
+/* One cache for each family: a member's address may change from one to the other. */
 struct homing_route {
-	struct dst_cache cache;
+	struct dst_cache v4, v6;
 };
 
 struct homing_tunnel {
@@ -1253,20 +1254,38 @@ struct homing_route *homing_route_new(void)
 {
 	struct homing_route *r = kzalloc(sizeof(*r), GFP_KERNEL);
 
-	if (r && dst_cache_init(&r->cache, GFP_KERNEL)) {
-		kfree(r);
-		r = NULL;
+	if (!r)
+		return NULL;
+	if (dst_cache_init(&r->v4, GFP_KERNEL))
+		goto free;
+	if (dst_cache_init(&r->v6, GFP_KERNEL)) {
+		dst_cache_destroy(&r->v4);
+		goto free;
 	}
 	return r;
+free:
+	kfree(r);
+	return NULL;
+}
+
+void homing_route_reset(struct homing_route *r)
+{
+	dst_cache_reset(&r->v4);
+	dst_cache_reset(&r->v6);
 }
 
 void homing_route_free(struct homing_route *r)
 {
-	dst_cache_destroy(&r->cache);
+	dst_cache_destroy(&r->v4);
+	dst_cache_destroy(&r->v6);
 	kfree(r);
 }
 
-/* The header and payload are in place; adds UDP and IP and sends. */
+/*
+ * The header and payload are in place; adds UDP and IP and sends. What does not
+ * fit the path is sent in IP fragments: 1 is answered then, and the receiving
+ * stack puts it together. Nobody need be told, and nothing is lost for ever.
+ */
 static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 		      struct sk_buff *skb, const u8 src[16], const u8 dst[16],
 		      u16 sport, u16 dport, u32 extra, const u8 *hdr, bool data)
@@ -1275,9 +1294,10 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 	struct dst_entry *d;
 	bool v6 = !is_v4(dst);
 	int err = -ENOMEM;
+	bool whole;
 	struct in6_addr s6;
 	__be32 s4 = 0;
-	u32 room;
+	u32 over, room, mtu;
 
 	/* The cache is per CPU and used with bottom halves off. */
 	local_bh_disable();
@@ -1290,35 +1310,38 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 		key.u.ipv6.src = *(const struct in6_addr *)src;
 		d = udp_tunnel6_dst_lookup(skb, skb->dev, t->net, t->sock6->sk, 0,
 					   &s6, &key, htons(sport), htons(dport), 0,
-					   &r->cache);
+					   &r->v6);
 	} else {
 		struct rtable *rt;
 
 		key.u.ipv4.dst = v4(dst);
 		key.u.ipv4.src = v4(src);
 		rt = udp_tunnel_dst_lookup(skb, skb->dev, t->net, 0, &s4, &key,
-					   htons(sport), htons(dport), 0, &r->cache);
+					   htons(sport), htons(dport), 0, &r->v4);
 		d = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
 	}
 	if (IS_ERR(d)) {
 		err = PTR_ERR(d);
 		goto drop;
 	}
-	room = LL_RESERVED_SPACE(d->dev) + d->header_len + extra +
-	       sizeof(struct udphdr) +
+	over = extra + sizeof(struct udphdr) +
 	       (v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	room = LL_RESERVED_SPACE(d->dev) + d->header_len + over;
 	err = skb_cow_head(skb, room);
 	if (err)
 		goto put;
+	mtu = dst_mtu(d) - min(dst_mtu(d), over);
+	err = -EMSGSIZE;
+	if (skb_is_gso(skb)) {
+		whole = skb_gso_validate_network_len(skb, mtu);
+	} else {
+		whole = skb->len <= mtu;
+		if (skb->len > IP_MAX_MTU - over)
+			goto put;
+	}
 	if (data) {
 		__be16 inner = skb->protocol;
-		u32 mtu = dst_mtu(d) - extra - sizeof(struct udphdr) -
-			  (v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
 
-		err = -EMSGSIZE;
-		if (skb_is_gso(skb) ? !skb_gso_validate_network_len(skb, mtu) :
-				      skb->len > mtu)
-			goto put;
 		err = udp_tunnel_handle_offloads(skb, v6);
 		if (err)
 			goto put;
@@ -1326,18 +1349,21 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 		memcpy(__skb_push(skb, extra), hdr, extra);
 	}
 	skb_clear_tstamp(skb);
-	/* NULL: the helper would count on a device that is not a tunnel. */
+	/* No device: the helpers would count on one that is not a tunnel. */
 	skb->dev = NULL;
-	if (v6)
-		udp_tunnel6_xmit_skb(d, t->sock6->sk, skb, d->dev, &s6,
+	if (v6) {
+		skb->ignore_df = !whole;
+		udp_tunnel6_xmit_skb(d, t->sock6->sk, skb, NULL, &s6,
 				     &key.u.ipv6.dst, 0, 64, 0, htons(sport),
 				     htons(dport), false, 0);
-	else
+	} else {
 		udp_tunnel_xmit_skb(dst_rtable(d), t->sock4->sk, skb, s4,
-				    key.u.ipv4.dst, 0, 64, htons(IP_DF),
-				    htons(sport), htons(dport), false, data, 0);
+				    key.u.ipv4.dst, 0, 64,
+				    whole ? htons(IP_DF) : 0, htons(sport),
+				    htons(dport), false, data, 0);
+	}
 	local_bh_enable();
-	return 0;
+	return !whole;
 put:
 	dst_release(d);
 drop:

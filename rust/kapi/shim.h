@@ -218,8 +218,13 @@ struct homing_tunnel *homing_tunnel_new(struct net *net, u16 port,
 					int *err);
 void homing_tunnel_free(struct homing_tunnel *t);
 struct homing_route *homing_route_new(void);
+/* After a change of addresses: forgets what is cached (any). */
+void homing_route_reset(struct homing_route *r);
 void homing_route_free(struct homing_route *r);
-/* Puts @hdr in front of the inner packet and sends it; consumes @skb. */
+/*
+ * Puts @hdr in front of the inner packet and sends it; consumes @skb. 1 when it
+ * did not fit the path and went in fragments.
+ */
 int homing_tunnel_xmit(struct homing_tunnel *t, struct homing_route *r,
 		       struct sk_buff *skb, u32 l4off, const u8 *hdr, u32 hlen,
 		       const u8 src[16], const u8 dst[16], u16 sport, u16 dport);

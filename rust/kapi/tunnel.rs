@@ -71,6 +71,12 @@ impl Route {
         // INVARIANT: Ours alone.
         Ok(Self(NonNull::new(p).ok_or(ENOMEM)?))
     }
+
+    /// Forgets the way: an address at one of its ends may have changed. Any context.
+    pub(crate) fn reset(&self) {
+        // SAFETY: By the invariant.
+        unsafe { ffi::homing_route_reset(self.0.as_ptr()) };
+    }
 }
 
 impl Drop for Route {
@@ -124,11 +130,12 @@ impl<R: Receiver> Tunnel<R> {
     }
 
     /// Sends an inner packet with `header` (framing and options) in front. Any context. The
-    /// source port comes from the caller, so that flows spread over receive queues.
+    /// source port comes from the caller, so that flows spread over receive queues. Answers whether
+    /// it went whole; what does not fit the path goes in fragments.
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` when it does not fit the path, `ENETUNREACH`, `ENOMEM`; the packet is gone.
+    /// `EMSGSIZE` when no IP packet is long enough, `ENETUNREACH`, `ENOMEM`; the packet is gone.
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn forward(
         &self,
@@ -139,9 +146,9 @@ impl<R: Receiver> Tunnel<R> {
         src: &Addr,
         dst: &Addr,
         ports: (u16, u16),
-    ) -> Result {
+    ) -> Result<bool> {
         // SAFETY: By the invariants; slices give pointer and length; the packet is given away.
-        kernel::error::to_result(unsafe {
+        let sent = unsafe {
             ffi::homing_tunnel_xmit(
                 self.raw.as_ptr(),
                 route.0.as_ptr(),
@@ -154,7 +161,8 @@ impl<R: Receiver> Tunnel<R> {
                 ports.0,
                 ports.1,
             )
-        })
+        };
+        kernel::error::to_result(sent).map(|()| sent == 0)
     }
 
     /// Sends a datagram of its own. Any context.

@@ -27,6 +27,8 @@ pub(crate) struct Farm {
     pub(crate) scale: u16,
     /// Number of the farm (VNI).
     pub(crate) id: u32,
+    /// Bytes of an IP packet that the network between the members carries.
+    pub(crate) fabric_mtu: u16,
 }
 
 impl Farm {
@@ -75,6 +77,7 @@ impl Config {
                     interval_ms: limits::STATE_INTERVAL_MS as u32,
                     scale: 1,
                     id: 0,
+                    fabric_mtu: limits::FABRIC_MTU,
                 },
                 members: KVec::new(),
                 services: KVec::new(),

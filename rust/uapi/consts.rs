@@ -95,11 +95,7 @@ pub enum AdminState {
 
 impl AdminState {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 3] = [
-        Self::Up,
-        Self::Draining,
-        Self::Down,
-    ];
+    pub const ALL: [Self; 3] = [Self::Up, Self::Draining, Self::Down];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -133,10 +129,7 @@ pub enum Policy {
 
 impl Policy {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 2] = [
-        Self::P2c,
-        Self::Rr,
-    ];
+    pub const ALL: [Self; 2] = [Self::P2c, Self::Rr];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -172,12 +165,7 @@ pub enum SameSite {
 
 impl SameSite {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 4] = [
-        Self::Lax,
-        Self::Strict,
-        Self::None,
-        Self::Unset,
-    ];
+    pub const ALL: [Self; 4] = [Self::Lax, Self::Strict, Self::None, Self::Unset];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -215,11 +203,7 @@ pub enum SessionState {
 
 impl SessionState {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 3] = [
-        Self::Tentative,
-        Self::Confirmed,
-        Self::Ended,
-    ];
+    pub const ALL: [Self; 3] = [Self::Tentative, Self::Confirmed, Self::Ended];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -305,11 +289,7 @@ pub enum FlowRole {
 
 impl FlowRole {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 3] = [
-        Self::Entry,
-        Self::Owner,
-        Self::Both,
-    ];
+    pub const ALL: [Self; 3] = [Self::Entry, Self::Owner, Self::Both];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -347,12 +327,7 @@ pub enum FlowState {
 
 impl FlowState {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 4] = [
-        Self::Deciding,
-        Self::Decided,
-        Self::Live,
-        Self::Closed,
-    ];
+    pub const ALL: [Self; 4] = [Self::Deciding, Self::Decided, Self::Live, Self::Closed];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -388,10 +363,7 @@ pub enum KeyRole {
 
 impl KeyRole {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 2] = [
-        Self::Receive,
-        Self::Send,
-    ];
+    pub const ALL: [Self; 2] = [Self::Receive, Self::Send];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -475,11 +447,7 @@ pub mod device {
     /// Detach although connections are sequence-shifted; these are reset.
     pub const FORCE: u16 = 3;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 3] = [
-        "ifindex",
-        "ifname",
-        "force",
-    ];
+    pub const NAMES: [&str; 3] = ["ifindex", "ifname", "force"];
 }
 
 /// Attributes: A server of the farm.
@@ -625,16 +593,7 @@ pub mod session {
     pub const CAUSE: u16 = 11;
     /// Names, the first one that of number 1.
     pub const NAMES: [&str; 11] = [
-        "sid",
-        "key",
-        "home",
-        "origin",
-        "version",
-        "state",
-        "group",
-        "created",
-        "idle",
-        "flags",
+        "sid", "key", "home", "origin", "version", "state", "group", "created", "idle", "flags",
         "cause",
     ];
 }
@@ -686,10 +645,7 @@ pub mod counter {
     /// Count since the namespace's state was made.
     pub const VALUE: u16 = 2;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 2] = [
-        "name",
-        "value",
-    ];
+    pub const NAMES: [&str; 2] = ["name", "value"];
 }
 
 /// Attributes: All statistics counters of this member.
@@ -697,9 +653,7 @@ pub mod stats {
     /// One counter; the attribute is repeated.
     pub const COUNTER: u16 = 1;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 1] = [
-        "counter",
-    ];
+    pub const NAMES: [&str; 1] = ["counter"];
 }
 
 /// Attributes: What is the same for the whole farm.
@@ -712,13 +666,11 @@ pub mod farm {
     pub const SCALE: u16 = 3;
     /// Number of the farm; messages of other farms are ignored. Default 0.
     pub const ID: u16 = 4;
+    /// Bytes of an IP packet that the network between the members carries. Clients are told to
+    /// send no more than fits through it. Default 1500.
+    pub const FABRIC_MTU: u16 = 5;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 4] = [
-        "port",
-        "state-interval",
-        "scale",
-        "id",
-    ];
+    pub const NAMES: [&str; 5] = ["port", "state-interval", "scale", "id", "fabric-mtu"];
 }
 
 /// Attributes: A farm key. Keys are never shown.
@@ -730,11 +682,7 @@ pub mod key {
     /// What the key is for. Default send.
     pub const ROLE: u16 = 3;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 3] = [
-        "id",
-        "secret",
-        "role",
-    ];
+    pub const NAMES: [&str; 3] = ["id", "secret", "role"];
 }
 
 /// Attributes: Switches for tests and for looking closer.
@@ -750,13 +698,7 @@ pub mod debug {
     /// What this member shall believe of one member.
     pub const MEMBER: u16 = 5;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 5] = [
-        "freeze",
-        "push",
-        "clock-offset",
-        "scale",
-        "member",
-    ];
+    pub const NAMES: [&str; 5] = ["freeze", "push", "clock-offset", "scale", "member"];
 }
 
 /// Attributes: A believed state that replaces what a member reports.
@@ -781,15 +723,7 @@ pub mod belief {
     pub const CLEAR: u16 = 9;
     /// Names, the first one that of number 1.
     pub const NAMES: [&str; 9] = [
-        "id",
-        "sessions",
-        "flows",
-        "requests",
-        "cpu",
-        "weight",
-        "state",
-        "listener",
-        "clear",
+        "id", "sessions", "flows", "requests", "cpu", "weight", "state", "listener", "clear",
     ];
 }
 
@@ -833,8 +767,10 @@ pub mod status {
     pub const STATE_INTERVAL: u16 = 18;
     /// Number of the farm.
     pub const FARM_ID: u16 = 19;
+    /// Bytes of an IP packet that the network between the members carries.
+    pub const FABRIC_MTU: u16 = 20;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 19] = [
+    pub const NAMES: [&str; 20] = [
         "version",
         "kernel",
         "member-id",
@@ -854,6 +790,7 @@ pub mod status {
         "port",
         "state-interval",
         "farm-id",
+        "fabric-mtu",
     ];
 }
 
@@ -864,10 +801,7 @@ pub mod config {
     /// What was changed.
     pub const WHAT: u16 = 2;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 2] = [
-        "generation",
-        "what",
-    ];
+    pub const NAMES: [&str; 2] = ["generation", "what"];
 }
 
 /// Commands and notifications.
@@ -954,9 +888,5 @@ pub mod group {
     /// Group member.
     pub const MEMBER: u32 = 2;
     /// Names, in the order of their indices.
-    pub const NAMES: [&str; 3] = [
-        "config",
-        "session",
-        "member",
-    ];
+    pub const NAMES: [&str; 3] = ["config", "session", "member"];
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     uapi::consts::{
         farm::{
+            FABRIC_MTU,
             ID,
             PORT,
             SCALE,
@@ -39,6 +40,9 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         }
         if let Some(attr) = request.attr(ID) {
             farm.id = attr.u32()?;
+        }
+        if let Some(attr) = request.attr(FABRIC_MTU) {
+            farm.fabric_mtu = attr.u16()?;
         }
         config.farm = farm;
         Ok(())

@@ -27,6 +27,7 @@ use crate::{
             ATTACHED,
             BOOT,
             CLOCK_OFFSET,
+            FABRIC_MTU,
             FARM_ID,
             FLOWS,
             FROZEN,
@@ -92,7 +93,8 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         w.uint(BOOT, net.boot)?;
         w.u16(PORT, config.farm.port)?;
         w.u32(STATE_INTERVAL, config.farm.interval_ms)?;
-        w.u32(FARM_ID, config.farm.id)
+        w.u32(FARM_ID, config.farm.id)?;
+        w.u16(FABRIC_MTU, config.farm.fabric_mtu)
     })
 }
 

@@ -34,6 +34,9 @@ pub struct Set {
     /// Number of the farm, 24 bits
     #[arg(long)]
     id: Option<u32>,
+    /// Bytes of an IP packet that the network between the members carries, 1280 to 9216
+    #[arg(long, value_name = "BYTES")]
+    fabric_mtu: Option<u16>,
 }
 
 impl Command {
@@ -52,6 +55,9 @@ impl Command {
         }
         if let Some(id) = set.id {
             request = request.u32(farm::ID, id);
+        }
+        if let Some(bytes) = set.fabric_mtu {
+            request = request.u16(farm::FABRIC_MTU, bytes);
         }
         Client::open()?.set(&request)?;
         out.done()

@@ -370,6 +370,7 @@ pub fn status_json(status: &Status) -> Value {
         "port": status.port,
         "state_interval_ms": status.state_interval,
         "farm_id": status.farm_id,
+        "fabric_mtu": status.fabric_mtu,
     })
 }
 
@@ -385,8 +386,8 @@ fn status_text(status: &Status) -> String {
             names => format!("attached    {}", names.join(" ")),
         },
         format!(
-            "farm        id {}, port {}, state every {} ms, {} keys",
-            status.farm_id, status.port, status.state_interval, status.keys
+            "farm        id {}, port {}, network of {} bytes, state every {} ms, {} keys",
+            status.farm_id, status.port, status.fabric_mtu, status.state_interval, status.keys
         ),
         format!(
             "holds       {} members, {} services, {} sessions, {} connections",

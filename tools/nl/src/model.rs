@@ -344,6 +344,8 @@ pub struct Status {
     pub state_interval: u32,
     /// Number of the farm.
     pub farm_id: u32,
+    /// Bytes that the network between the members carries.
+    pub fabric_mtu: u16,
 }
 
 impl Status {
@@ -376,6 +378,7 @@ impl Status {
             port: from.u16(PORT).unwrap_or(0),
             state_interval: from.u32(STATE_INTERVAL).unwrap_or(0),
             farm_id: from.u32(FARM_ID).unwrap_or(0),
+            fabric_mtu: from.u16(FABRIC_MTU).unwrap_or(0),
         })
     }
 }
