@@ -12,6 +12,7 @@
 pub mod assemble;
 pub mod cookie;
 pub mod crypto;
+pub mod directory;
 pub mod flow;
 pub mod insert;
 pub mod limits;

@@ -15,6 +15,7 @@ pub(crate) mod decap;
 mod decision;
 mod deliver;
 pub(crate) mod devices;
+mod directory;
 mod egress;
 mod encap;
 pub(crate) mod events;

@@ -9,12 +9,14 @@
 //!    and taken out under the hash table's own bucket locks.
 //! 3. `member::Live::inbox` (bottom halves off) covers the replay window of one peer.
 //! 4. `pending` has a lock for each bucket (bottom halves off).
-//! 5. `flow::Shifts` has a lock for its count and the module reference (bottom halves off).
+//! 5. `directory::Fresh` has a lock for what is new (bottom halves off).
+//! 6. `flow::Shifts` has a lock for its count and the module reference (bottom halves off).
 //!
 //! Every [`crate::kapi::rcu::RcuCell`] has a mutex of its own for writers, taken after 1. No two
-//! of 2 to 5 are ever held together; 1 is taken first.
+//! of 2 to 6 are ever held together; 1 is taken first.
 
 pub(crate) mod config;
+pub(crate) mod directory;
 pub(crate) mod flow;
 pub(crate) mod insert;
 pub(crate) mod keys;
@@ -23,5 +25,4 @@ pub(crate) mod net;
 pub(crate) mod pending;
 pub(crate) mod service;
 pub(crate) mod session;
-pub(crate) mod sighted;
 pub(crate) mod text;

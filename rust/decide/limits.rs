@@ -162,3 +162,28 @@ pub const REPLAY_WORDS: usize = 16;
 
 /// Messages by which one may be late and still be accepted.
 pub const REPLAY_WINDOW: u64 = (REPLAY_WORDS as u64 - 1) * 64;
+
+// Directory.
+
+/// Connections that a namespace remembers for other members: two members remember each of a farm's,
+/// so this is what each can own itself.
+pub const DIRECTORY_CEILING: u32 = 1 << 20;
+
+/// Seconds after which an owner lists a connection again, since a message may be lost.
+pub const LIST_AGAIN_S: u32 = 64;
+
+/// Seconds after which a connection that was not listed again is forgotten: three lists missed.
+pub const LISTED_S: u32 = 3 * LIST_AGAIN_S + 8;
+
+/// Questions that a member asks in a second, for packets that it does not know. A reshuffle of
+/// 100,000 connections is over in five seconds; a flood of forged packets costs no more than this.
+pub const ASK_RATE: u32 = 20_000;
+
+/// Questions at once.
+pub const ASK_BURST: u32 = 5_000;
+
+/// Questions in a second for the clients of one network.
+pub const ASK_PREFIX_RATE: u32 = 2_000;
+
+/// Questions at once for the clients of one network.
+pub const ASK_PREFIX_BURST: u32 = 1_000;

@@ -86,10 +86,24 @@ reasons! {
     RstBeforeData = "rst_before_data",
     /// Dropped: an early segment of a connection whose first has not come.
     EarlySegment = "early_segment",
-    /// Dropped: mid-connection packet nobody here knows, first sight.
+    /// Dropped: mid-connection packet nobody here knows, while its owner is asked for.
     UnknownDropped = "unknown_dropped",
     /// Answered with RST: mid-connection packet that nobody knows.
     UnknownReset = "unknown_reset",
+    /// Questions for the owner of a connection sent to a directory member.
+    AskSent = "ask_sent",
+    /// Questions that were not asked: too many.
+    AskLimited = "ask_limited",
+    /// Owners found by asking: the packets are relayed from now on.
+    OwnerFound = "owner_found",
+    /// Questions of other members answered.
+    Asked = "asked",
+    /// Messages sent that list connections with a directory member.
+    ListSent = "list_sent",
+    /// Connections listed here by other members (each time).
+    Listed = "listed",
+    /// Connections of other members not remembered: the directory is full or memory failed.
+    DirectoryFull = "directory_full",
     /// Dropped: duplicate of the first data of a connection that is over.
     Duplicate = "duplicate",
     /// Packets held until a request head can be read.

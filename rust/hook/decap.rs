@@ -12,6 +12,7 @@ use kernel::sync::{
 
 use super::{
     decision::{self, Home},
+    directory,
     events::{self, Cause},
     host::Host,
     push,
@@ -171,10 +172,13 @@ fn accept(
     let now = net.uptime();
     let flow = net.flows.get(guard, tuple);
     match data.route {
-        Route::Relay { .. } => {
-            let flow = flow.filter(|f| f.owner() == config.local);
-            flow.ok_or(Reason::TunnelNoFlow)?.touch(now);
-        }
+        Route::Relay { generation } => match flow.filter(|f| f.owner() == config.local) {
+            Some(flow) => flow.touch(now),
+            None => {
+                directory::not_here(host, guard, config, sender, tuple, generation);
+                return Err(Reason::TunnelNoFlow);
+            }
+        },
         Route::HandOff(h) => {
             let known = flow.filter(|f| f.client_isn() == h.client_isn);
             if let Some(flow) = known {
@@ -333,6 +337,12 @@ fn control(
             }
         }
         Body::Challenge { .. } => {}
+        Body::List(listing) => directory::listed(host, guard, sender, listing),
+        Body::Ask { tuple, place } => {
+            directory::asked(host, guard, config, sender, &tuple, place);
+        }
+        Body::Answer(answer) => directory::answered(host, guard, config, &answer),
+        Body::Unknown { tuple } => directory::disowned(host, guard, sender, &tuple),
     }
     Ok(())
 }

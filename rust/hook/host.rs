@@ -17,6 +17,7 @@ use kernel::{
 use super::{
     decap::Decap,
     devices::Devices,
+    directory::DirectoryJob,
     state::StateJob,
     sweep::SweepJob, //
 };
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) devices: Devices,
     state: Option<Work<StateJob>>,
     sweep: Option<Work<SweepJob>>,
+    directory: Option<Work<DirectoryJob>>,
     /// The port that the tunnel is open on.
     port: Option<u16>,
     /// The namespace is going: nothing may be put in any more.
@@ -75,6 +77,7 @@ impl PerNet for Host {
                     devices: Devices::new(),
                     state: None,
                     sweep: None,
+                    directory: None,
                     port: None,
                     dying: false,
                 }),
@@ -88,7 +91,11 @@ impl PerNet for Host {
         let mut parts = this.control.lock();
         parts.dying = true;
         parts.devices.clear();
-        let works = (parts.state.take(), parts.sweep.take());
+        let works = (
+            parts.state.take(),
+            parts.sweep.take(),
+            parts.directory.take(),
+        );
         drop(parts);
         // Waits for jobs that run; they may want the control lock.
         drop(works);
@@ -130,10 +137,13 @@ impl Host {
         if parts.state.is_none() {
             let state = Work::new(this.into())?;
             let sweep = Work::new(this.into())?;
+            let directory = Work::new(this.into())?;
             state.queue(0);
             sweep.queue(0);
+            directory.queue(0);
             parts.state = Some(state);
             parts.sweep = Some(sweep);
+            parts.directory = Some(directory);
         }
         let generation = next.generation;
         this.net.publish(next);

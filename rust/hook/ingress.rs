@@ -12,6 +12,7 @@ use super::{
     classify::{classify, Class, Tcp, Way},
     decision,
     deliver::Handshake,
+    directory,
     encap,
     host::Host,
     icmp,
@@ -305,7 +306,10 @@ fn before_request(
     tcp: &Tcp<'_>,
 ) -> Verdict {
     let net = &host.net;
-    if tcp.has(flags::RST) || !tcp.has(flags::ACK) || tcp.has(flags::SYN) {
+    if tcp.has(flags::RST) && !tcp.has(flags::SYN) {
+        return directory::unknown(host, guard, config, packet, tcp);
+    }
+    if !tcp.has(flags::ACK) || tcp.has(flags::SYN) {
         net.count(Reason::RstBeforeData);
         return done(packet);
     }
@@ -357,17 +361,5 @@ fn before_request(
         }
     }
     net.count(Reason::CookieBad);
-    unknown(host, packet, tcp)
-}
-
-/// Nobody here knows the connection: the first sight is dropped, since a packet of another member
-/// may be on its way to say whose it is; the client's second gets a RST.
-fn unknown(host: &Host, packet: HookPacket, tcp: &Tcp<'_>) -> Verdict {
-    let net = &host.net;
-    if net.sighted.again(&tcp.tuple, tcp.seg.seq) {
-        answer::reset(host, tcp, &packet, Reason::UnknownReset);
-    } else {
-        net.count(Reason::UnknownDropped);
-    }
-    done(packet)
+    directory::unknown(host, guard, config, packet, tcp)
 }

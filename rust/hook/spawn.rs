@@ -126,6 +126,7 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
     match stack::spawn(net.ns, &mut packet, &tcp.tuple, &agreed) {
         Ok(()) => {
             net.count(Reason::Spawned);
+            net.fresh.push(&tcp.tuple);
             packet.accept()
         }
         Err(_) => {

@@ -11,6 +11,7 @@ use kernel::{
 };
 
 use super::{
+    directory,
     events::{self, Cause},
     host::Host,
     request, //
@@ -50,7 +51,10 @@ impl Job for SweepJob {
 
     fn run(host: &Host) -> u32 {
         held(host);
-        if flows(host).and_then(|()| sessions(host)).is_err() {
+        let swept = flows(host)
+            .and_then(|()| sessions(host))
+            .and_then(|()| directory::sweep(host));
+        if swept.is_err() {
             host.net.count(Reason::DropNoMemory);
         }
         1000
@@ -81,6 +85,7 @@ fn flows(host: &Host) -> Result {
     let now = net.uptime();
     let mut owned = 0u32;
     let pressed_ms = pressed(net.flows.len());
+    let mut lister = directory::Lister::new()?;
     let mut walk = net.flows.walk()?;
     loop {
         let mut left = BATCH;
@@ -91,12 +96,20 @@ fn flows(host: &Host) -> Result {
                 owned = owned.saturating_add(1);
             }
             one_flow(host, guard, flow, now, scale(config), pressed_ms);
+            if let (Some(config), true) = (config, status.role != Role::Entry) {
+                lister.look(host, guard, config, &flow, now);
+            }
             left = left.saturating_sub(1);
             left > 0
         });
         if !more {
             break;
         }
+    }
+    drop(walk);
+    let guard = rcu::read_lock();
+    if let Some(config) = net.config(&guard) {
+        lister.send(host, &guard, config);
     }
     net.owned.store(owned, Relaxed);
     Ok(())

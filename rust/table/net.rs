@@ -12,13 +12,13 @@ use kernel::{
 
 use super::{
     config::Config,
+    directory::{Directory, Fresh, Strangers},
     flow::Flows,
     insert::Edits,
     keys::KeyRing,
     member::Clock,
     pending::Pending,
-    session::Sessions,
-    sighted::Sighted, //
+    session::Sessions, //
 };
 use crate::{
     decide::{limits, reason::Reason},
@@ -72,8 +72,12 @@ pub(crate) struct Net {
     pub(crate) edits: Edits,
     /// Connections whose first request is not complete.
     pub(crate) pending: KBox<Pending>,
-    /// Packets that nobody knew.
-    pub(crate) sighted: Sighted,
+    /// Connections that other members have listed here.
+    pub(crate) directory: Directory,
+    /// Connections of this member that are to be listed.
+    pub(crate) fresh: Fresh,
+    /// What is known of connections that nobody here knows.
+    pub(crate) strangers: Strangers,
     stats: Counters<{ Reason::COUNT }>,
     /// Switches.
     pub(crate) debug: Debug,
@@ -104,7 +108,9 @@ impl Net {
             flows: Flows::new(limits::FLOWS_CEILING)?,
             edits: Edits::new(limits::FLOWS_CEILING)?,
             pending: Pending::new(time::total_memory() / limits::HOLD_MEMORY_SHARE)?,
-            sighted: Sighted::new()?,
+            directory: Directory::new()?,
+            fresh: Fresh::new()?,
+            strangers: Strangers::new()?,
             stats: Counters::new()?,
             debug: Debug {
                 frozen: Atomic::new(false),

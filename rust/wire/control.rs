@@ -22,9 +22,15 @@ use crate::wire::Error;
 use crate::wire::Fault;
 use crate::wire::Layer;
 
+mod directory;
 mod list;
 mod state;
 
+pub use directory::Answer;
+pub use directory::Listed;
+pub use directory::Listing;
+pub use directory::LISTED_LEN;
+pub use directory::MAX_LISTED;
 pub use list::List;
 pub use state::AdminState;
 pub use state::BatchSeen;
@@ -55,7 +61,10 @@ mod kind {
     pub(super) const ASSOCIATIONS: u8 = 2;
     pub(super) const HAND_OFF_ACK: u8 = 3;
     pub(super) const CHALLENGE: u8 = 4;
-    // 5 and 6 are kept for asking a directory member for the owner of a flow, and its answer.
+    pub(super) const ASK: u8 = 5;
+    pub(super) const ANSWER: u8 = 6;
+    pub(super) const LIST: u8 = 16;
+    pub(super) const UNKNOWN: u8 = 17;
 }
 
 /// What every control message begins with.
@@ -171,6 +180,22 @@ pub enum Body<'a> {
         /// Sequence number of the message that is answered.
         about: u64,
     },
+    /// The sender owns these connections (or does not any more): the receiver is to remember it.
+    List(Listing<'a>),
+    /// Whose is this connection?
+    Ask {
+        /// The connection.
+        tuple: Tuple,
+        /// Which of its directory members the receiver is: 0 the first, 1 its deputy.
+        place: u8,
+    },
+    /// What the sender, a directory member, knows of a connection.
+    Answer(Answer),
+    /// The receiver relayed a packet of a connection that the sender does not have.
+    Unknown {
+        /// The connection.
+        tuple: Tuple,
+    },
 }
 
 /// A received control message, not yet authenticated.
@@ -266,6 +291,27 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
         kind::CHALLENGE => Ok(Body::Challenge {
             about: r.u64().ok_or(short(8))?,
         }),
+        kind::LIST => {
+            let count = usize::from(r.u16().ok_or(short(2))?);
+            if count > MAX_LISTED {
+                return Err(Error::bad(Layer::Control, Fault::Value));
+            }
+            let len = count.wrapping_mul(LISTED_LEN);
+            let reader = Reader::new(r.take(len).ok_or(short(len))?);
+            Ok(Body::List(Listing { reader }))
+        }
+        kind::ASK => {
+            let needed = short(directory::QUESTION_LEN);
+            let tuple = Tuple::from_bytes(&r.array().ok_or(needed)?);
+            let [place, _] = r.array().ok_or(needed)?;
+            Ok(Body::Ask { tuple, place })
+        }
+        kind::ANSWER => Ok(Body::Answer(
+            Answer::parse(r).ok_or(short(directory::ANSWER_LEN))?,
+        )),
+        kind::UNKNOWN => Ok(Body::Unknown {
+            tuple: Tuple::from_bytes(&r.array().ok_or(short(TUPLE_LEN))?),
+        }),
         _ => Err(Error::bad(Layer::Control, Fault::Unsupported)),
     }
 }
@@ -334,6 +380,36 @@ pub fn emit_hand_off_ack(
 /// Writes a challenge; its length.
 pub fn emit_challenge(buf: &mut [u8], header: &Header, about: u64) -> Option<usize> {
     emit(buf, header, kind::CHALLENGE, |w| w.u64(about))
+}
+
+/// Lists connections with a directory member; the length of the message. `None` also for more than
+/// [`MAX_LISTED`].
+pub fn emit_list(buf: &mut [u8], header: &Header, listed: &[Listed]) -> Option<usize> {
+    if listed.len() > MAX_LISTED {
+        return None;
+    }
+    emit(buf, header, kind::LIST, |w| {
+        w.u16(listed.len() as u16)?;
+        listed.iter().try_for_each(|one| one.emit(w))
+    })
+}
+
+/// Writes a question for the owner of a connection; its length. See [`Body::Ask`].
+pub fn emit_ask(buf: &mut [u8], header: &Header, tuple: &Tuple, place: u8) -> Option<usize> {
+    emit(buf, header, kind::ASK, |w| {
+        w.array(tuple.to_bytes())?;
+        w.array([place, 0])
+    })
+}
+
+/// Writes the answer to a question; its length.
+pub fn emit_answer(buf: &mut [u8], header: &Header, answer: &Answer) -> Option<usize> {
+    emit(buf, header, kind::ANSWER, |w| answer.emit(w))
+}
+
+/// Tells a member that a connection it relays is not here; the length of the message.
+pub fn emit_unknown(buf: &mut [u8], header: &Header, tuple: &Tuple) -> Option<usize> {
+    emit(buf, header, kind::UNKNOWN, |w| w.array(tuple.to_bytes()))
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_wire_control))]
@@ -423,6 +499,51 @@ mod tests {
     }
 
     #[test]
+    fn directory_messages_are_read_back() {
+        let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
+        let mut b = [0xa5; 640];
+        let one = |n: u32| Listed {
+            tuple: Tuple::from_client(t.client, t.vip, n as u16, 80),
+            client_isn: n,
+            gone: n % 2 == 1,
+        };
+        let mut all = [one(0); MAX_LISTED + 1];
+        for (i, l) in all.iter_mut().enumerate() {
+            *l = one(i as u32);
+        }
+        assert_eq!(emit_list(&mut b, &HEADER, &all), None);
+        for count in 0..=MAX_LISTED {
+            let n = emit_list(&mut b, &HEADER, &all[..count]).unwrap_or(0);
+            assert_eq!(n, OVERHEAD + 2 + count * LISTED_LEN);
+            match parse(&b[..n]).map(|m| m.body) {
+                Ok(Body::List(listing)) => assert!(listing.eq(all[..count].iter().copied())),
+                other => assert!(matches!(other, Ok(Body::List(_)))),
+            }
+        }
+        assert_eq!(emit_ask(&mut b, &HEADER, &t, 1), Some(OVERHEAD + 38));
+        assert!(matches!(
+            parse(&b[..OVERHEAD + 38]).map(|m| m.body),
+            Ok(Body::Ask { tuple, place: 1 }) if tuple == t
+        ));
+        let answer = Answer {
+            tuple: t,
+            client_isn: 7,
+            owner: 1023,
+            place: 1,
+        };
+        assert_eq!(emit_answer(&mut b, &HEADER, &answer), Some(OVERHEAD + 44));
+        assert!(matches!(
+            parse(&b[..OVERHEAD + 44]).map(|m| m.body),
+            Ok(Body::Answer(a)) if a == answer
+        ));
+        assert_eq!(emit_unknown(&mut b, &HEADER, &t), Some(OVERHEAD + 36));
+        assert!(matches!(
+            parse(&b[..OVERHEAD + 36]).map(|m| m.body),
+            Ok(Body::Unknown { tuple }) if tuple == t
+        ));
+    }
+
+    #[test]
     fn every_other_length_is_refused() {
         let mut b = [0; 200];
         let n = emit_associations(&mut b, &HEADER, 9, &[RECORD; 2]).unwrap_or(0);
@@ -448,7 +569,8 @@ mod tests {
         };
         assert_eq!(fault(|_| ()), Ok(()));
         assert_eq!(fault(|b| b[11] = 0), Err(Fault::Unsupported));
-        assert_eq!(fault(|b| b[11] = 5), Err(Fault::Unsupported));
+        assert_eq!(fault(|b| b[11] = 99), Err(Fault::Unsupported));
+        assert_eq!(fault(|b| b[11] = 5), Err(Fault::Short));
         assert_eq!(fault(|b| b[11] = 2), Err(Fault::Short));
         assert_eq!(fault(|b| b[8..10].fill(0)), Err(Fault::Value));
         assert_eq!(fault(|b| b[12..20].fill(0)), Err(Fault::Value));

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets of connections that nobody here knows: their directory members are asked whose they are.
+//!
+//! An owner lists its connections with two members each, soon after they begin and again from time
+//! to time; so when a router begins to deliver a connection's packets elsewhere, its new entry
+//! member finds the owner with one question.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        rcu::{self, Guard},
+        Arc, //
+    },
+};
+
+use super::{answer, classify::Tcp, encap, host::Host, push};
+use crate::{
+    decide::{
+        directory::{self, Asked, Unknown, LIST_MS, PLACES},
+        flow::{Flow as Status, State},
+        limits::LISTED_S,
+        reason::Reason,
+    },
+    kapi::{
+        hash::Ref,
+        nf::{HookPacket, Verdict},
+        time,
+        work::Job,
+    },
+    table::{
+        config::Config,
+        directory::{Batch, Entry, FRESH},
+        flow::{Flow, Terms},
+        member::{Member, State as MemberState},
+    },
+    wire::{
+        addr::Tuple,
+        control::{self, Answer, Listed, MAX_LISTED},
+        tcp::flags,
+    },
+};
+
+/// The farm's milliseconds, modulo 2^32: slower when the farm is scaled.
+fn now_ms(config: &Config) -> u32 {
+    let scale = u64::from(config.farm.scale).max(1);
+    time::boot_ms().checked_div(scale).unwrap_or(0) as u32
+}
+
+/// The members that can be directory members: those that were not down at the last interval.
+fn ids(config: &Config) -> impl Iterator<Item = u16> + use<'_> {
+    let down = MemberState::Down as u32;
+    let there = move |m: &&Arc<Member>| m.local || m.live.announced.load(Relaxed) != down;
+    config.members.iter().filter(there).map(|m| m.id())
+}
+
+/// The directory members of a connection.
+fn places(config: &Config, tuple: &Tuple) -> [Option<u16>; PLACES] {
+    directory::places(directory::digest(config.farm.id, tuple), ids(config))
+}
+
+/// A number for the present set of directory members; see [`directory::view`].
+pub(super) fn view(config: &Config) -> u8 {
+    directory::view(ids(config))
+}
+
+/// A packet in the middle of a connection that is not known here. Softirq.
+pub(super) fn unknown(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    mut packet: HookPacket,
+    tcp: &Tcp<'_>,
+) -> Verdict {
+    let net = &host.net;
+    let now = now_ms(config);
+    let seen = net.strangers.get(&tcp.tuple);
+    let (what, next) = directory::unknown(seen, now);
+    net.strangers.put(&tcp.tuple, next);
+    // The first RST is mostly somebody's who looks for open ports. A client that has given up a
+    // connection sends one for each segment of its server.
+    let rst = tcp.has(flags::RST);
+    match what {
+        _ if rst && (seen.is_none() || what == Unknown::Reset) => {
+            net.count(Reason::RstBeforeData);
+        }
+        Unknown::Reset => answer::reset(host, tcp, &packet, Reason::UnknownReset),
+        Unknown::Wait => net.count(Reason::UnknownDropped),
+        Unknown::Ask => {
+            net.count(Reason::UnknownDropped);
+            if net.strangers.may_ask(&tcp.tuple.client, now) {
+                if let Some(terms) = ask(host, guard, config, &tcp.tuple, 0) {
+                    // This member was the one to ask.
+                    if packet.trim(tcp.total_len()).is_err() {
+                        return packet.drop();
+                    }
+                    let (packet, verdict) = packet.steal();
+                    let (tuple, l4) = (&tcp.tuple, tcp.l4());
+                    encap::relay(host, guard, config, packet, tuple, l4, &terms, false);
+                    return verdict;
+                }
+            } else {
+                net.count(Reason::AskLimited);
+            }
+        }
+    }
+    packet.drop()
+}
+
+/// Asks the directory members of a connection, beginning at `place`; what this member knows itself
+/// is the answer at once.
+fn ask(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, place: u8) -> Option<Terms> {
+    let places = places(config, tuple);
+    let later = places.iter().zip(0u8..PLACES as u8);
+    for (id, at) in later.filter(|(_, at)| *at >= place) {
+        let Some(id) = *id else { continue };
+        if id == config.local {
+            let known = known(host, guard, tuple).and_then(|(owner, client_isn)| {
+                found(host, guard, config, tuple, owner, client_isn)
+            });
+            if known.is_some() {
+                return known;
+            }
+            continue;
+        }
+        if let Some(to) = config.member(id) {
+            push::send(host, guard, config, to, |buf, header| {
+                control::emit_ask(buf, header, tuple, at)
+            });
+            host.net.count(Reason::AskSent);
+            return None;
+        }
+    }
+    let strangers = &host.net.strangers;
+    let known = directory::nobody(strangers.get(tuple), now_ms(config));
+    strangers.put(tuple, known);
+    None
+}
+
+/// Whose a connection is, as far as this member knows: its owner and the client's ISN.
+fn known(host: &Host, guard: &Guard, tuple: &Tuple) -> Option<(u16, u32)> {
+    let net = &host.net;
+    if let Some(flow) = net.flows.get(guard, tuple) {
+        if flow.status().state != State::Closed {
+            return Some((flow.owner(), flow.client_isn()));
+        }
+    }
+    let entry = net.directory.get(guard, tuple)?;
+    let (owner, client_isn) = entry.owner();
+    let config = net.config(guard)?;
+    is_current(config, &entry).then_some((owner, client_isn))
+}
+
+/// Whether what an owner listed is of its present start.
+fn is_current(config: &Config, entry: &Entry) -> bool {
+    let (owner, _) = entry.owner();
+    config
+        .member(owner)
+        .is_some_and(|m| m.local || m.live.nonce.load(Relaxed) == entry.nonce())
+}
+
+/// An owner was found: from now on its packets are relayed. `None` when that leads nowhere.
+fn found(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    tuple: &Tuple,
+    owner: u16,
+    client_isn: u32,
+) -> Option<Terms> {
+    let net = &host.net;
+    let member = config.member(owner).filter(|m| !m.local)?;
+    if member.seen(guard, config, &net.clock(config)).state == MemberState::Down {
+        return None;
+    }
+    let terms = Terms {
+        client_isn,
+        cookie: 0,
+        tsecr: None,
+        mss: 0,
+        snd_wscale: None,
+        rcv_wscale: None,
+        sack: false,
+        ecn: false,
+        insert: false,
+        owner,
+        entry: config.local,
+        session: None,
+    };
+    let now = net.uptime();
+    let stored = net
+        .flows
+        .store(guard, tuple, &terms, Status::found(), now, &net.edits);
+    match stored {
+        Ok(flow) => {
+            net.count(Reason::OwnerFound);
+            Some(flow.terms())
+        }
+        Err(_) => {
+            net.count(Reason::FlowFull);
+            None
+        }
+    }
+}
+
+/// Another member asks whose a connection is. Under RCU.
+pub(super) fn asked(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    from: &Member,
+    tuple: &Tuple,
+    place: u8,
+) {
+    host.net.count(Reason::Asked);
+    // What the asker itself is said to own it has lost.
+    let (owner, client_isn) = known(host, guard, tuple)
+        .filter(|(owner, _)| *owner != from.id())
+        .unwrap_or((0, 0));
+    let answer = Answer {
+        tuple: *tuple,
+        client_isn,
+        owner,
+        place,
+    };
+    push::send(host, guard, config, from, |buf, header| {
+        control::emit_answer(buf, header, &answer)
+    });
+}
+
+/// A directory member has answered. Under RCU.
+pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, a: &Answer) {
+    let net = &host.net;
+    // Only to a question: the connection may be known by now, or begun anew.
+    let waiting = matches!(net.strangers.get(&a.tuple), Some(Asked::Waiting { .. }));
+    if !waiting || net.flows.get(guard, &a.tuple).is_some() {
+        return;
+    }
+    let (tuple, isn) = (&a.tuple, a.client_isn);
+    if a.owner == 0 || found(host, guard, config, tuple, a.owner, isn).is_none() {
+        ask(host, guard, config, tuple, a.place.saturating_add(1));
+    }
+}
+
+/// An owner lists connections here. Under RCU.
+pub(super) fn listed(host: &Host, guard: &Guard, from: &Member, listing: control::Listing<'_>) {
+    let net = &host.net;
+    let nonce = from.live.nonce.load(Relaxed);
+    for said in listing {
+        let noted = net
+            .directory
+            .note(guard, from.id(), nonce, &said, net.uptime());
+        net.count(match noted {
+            Ok(()) => Reason::Listed,
+            Err(_) => Reason::DirectoryFull,
+        });
+    }
+}
+
+/// A packet was relayed to this member, of a connection that it does not have: the entry member is
+/// told, and those who say that it is here. Under RCU.
+pub(super) fn not_here(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    from: &Member,
+    tuple: &Tuple,
+    client_isn: u32,
+) {
+    tell(host, guard, config, tuple, client_isn);
+    push::send(host, guard, config, from, |buf, header| {
+        control::emit_unknown(buf, header, tuple)
+    });
+}
+
+/// Tells the directory members of one connection that it is gone.
+fn tell(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, client_isn: u32) {
+    let gone = Listed {
+        tuple: *tuple,
+        client_isn,
+        gone: true,
+    };
+    let places = places(config, tuple);
+    for to in places.iter().flatten().filter_map(|id| config.member(*id)) {
+        if !to.local {
+            push::send(host, guard, config, to, |buf, header| {
+                control::emit_list(buf, header, &[gone])
+            });
+        }
+    }
+}
+
+/// The owner of a connection says that it does not have it. Under RCU.
+pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple) {
+    let net = &host.net;
+    if let Some(flow) = net.flows.get(guard, tuple) {
+        if flow.owner() == from.id() && flow.status().state == State::Live {
+            net.flows.remove(guard, flow);
+        }
+    }
+}
+
+/// Lists connections of this member with their directory members; those that are over as gone, or
+/// not at all. Under RCU.
+fn list(host: &Host, guard: &Guard, config: &Config, batch: &Batch, closed_too: bool) {
+    let mut at = [[None; PLACES]; FRESH];
+    for (places_of, tuple) in at.iter_mut().zip(batch.as_slice()) {
+        *places_of = places(config, tuple);
+    }
+    for to in config.others() {
+        let here = at.iter().map(|p| p.contains(&Some(to.id())));
+        let tuples = batch.as_slice().iter().zip(here);
+        let tuples = tuples.filter_map(|(t, h)| h.then_some(t));
+        list_with(host, guard, config, to, closed_too, tuples);
+    }
+}
+
+/// Lists connections with one member.
+fn list_with<'a>(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    closed_too: bool,
+    tuples: impl Iterator<Item = &'a Tuple>,
+) {
+    let net = &host.net;
+    let mut out = [Listed::default(); MAX_LISTED];
+    let mut n = 0usize;
+    let send = |some: &[Listed]| {
+        push::send(host, guard, config, to, |buf, header| {
+            control::emit_list(buf, header, some)
+        });
+        net.count(Reason::ListSent);
+    };
+    for tuple in tuples {
+        let Some(flow) = net.flows.get(guard, tuple) else {
+            continue;
+        };
+        let gone = flow.status().state == State::Closed;
+        if gone && !closed_too {
+            continue;
+        }
+        if let Some(slot) = out.get_mut(n) {
+            *slot = Listed {
+                tuple: *tuple,
+                client_isn: flow.client_isn(),
+                gone,
+            };
+            n = n.saturating_add(1);
+        }
+        if n == MAX_LISTED {
+            send(&out);
+            n = 0;
+        }
+    }
+    if n > 0 {
+        send(out.get(..n).unwrap_or_default());
+    }
+}
+
+/// Whether a connection of this member is to be listed now (`now`: seconds since boot): it never
+/// was, or with others, or long ago, or it is over. It counts as listed from then on.
+fn due(flow: &Flow, tuple: &Tuple, view: u8, now: u32) -> bool {
+    let status = flow.status();
+    let listed = match status.state {
+        State::Closed if status.listed != 0 => 0,
+        State::Live if status.listed != view => view,
+        State::Live => return directory::again(tuple.client_port, now),
+        State::Closed | State::Decided | State::Deciding => return false,
+    };
+    flow.on(now, |f| f.listed = listed);
+    true
+}
+
+/// Lists, in the course of a sweep, what is due.
+pub(super) struct Lister {
+    batch: KBox<Batch>,
+    view: Option<u8>,
+}
+
+impl Lister {
+    /// Nothing yet. Process context.
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            batch: Batch::new()?,
+            view: None,
+        })
+    }
+
+    /// Looks at a connection of this member. Under RCU.
+    pub(super) fn look(
+        &mut self,
+        host: &Host,
+        guard: &Guard,
+        config: &Config,
+        flow: &Ref<'_, Tuple, Flow>,
+        now: u32,
+    ) {
+        let view = *self.view.get_or_insert_with(|| view(config));
+        if due(flow, flow.key(), view, now) && !self.batch.push(flow.key()) {
+            self.send(host, guard, config);
+            self.batch.push(flow.key());
+        }
+    }
+
+    /// Sends what has come together. Under RCU.
+    pub(super) fn send(&mut self, host: &Host, guard: &Guard, config: &Config) {
+        list(host, guard, config, &self.batch, true);
+        self.batch.clear();
+    }
+}
+
+/// The job that lists what is new.
+pub(super) struct DirectoryJob;
+
+impl Job for DirectoryJob {
+    type State = Host;
+
+    fn run(host: &Host) -> u32 {
+        if let Some(batch) = host.net.fresh.take() {
+            let guard = rcu::read_lock();
+            if let Some(config) = host.net.config(&guard) {
+                let view = view(config);
+                for tuple in batch.as_slice() {
+                    let flow = host.net.flows.get(&guard, tuple);
+                    if let Some(flow) = flow.filter(|f| f.status().state != State::Closed) {
+                        flow.on(host.net.uptime(), |f| f.listed = view);
+                    }
+                }
+                // What is over by now was never listed.
+                list(host, &guard, config, &batch, false);
+            }
+        }
+        LIST_MS
+    }
+}
+
+/// Forgets what was not listed again. Process context.
+pub(super) fn sweep(host: &Host) -> Result {
+    let net = &host.net;
+    let now = net.uptime();
+    let mut walk = net.directory.walk()?;
+    loop {
+        let mut left = 256u32;
+        let more = walk.next(|guard, entry| {
+            let current = net.config(guard).is_some_and(|c| is_current(c, &entry));
+            if !current || entry.age(now) > LISTED_S {
+                net.directory.remove(guard, entry);
+            }
+            left = left.saturating_sub(1);
+            left > 0
+        });
+        if !more {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whose connections are: those that other members have listed here, those of this member that are
+//! to be listed, and what is known of connections that nobody here knows.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu::Guard, //
+    },
+};
+
+use crate::{
+    decide::{
+        directory::{Asked, Bucket},
+        limits, //
+    },
+    kapi::{
+        hash::{Inserted, Table, Walk},
+        lock::BhLock,
+        time, //
+    },
+    wire::{
+        addr::{Addr, Tuple},
+        control::Listed, //
+    },
+};
+
+/// A connection that a member has listed here.
+pub(crate) struct Entry {
+    /// Its owner, and which of its connections of that key: owner << 32 | client's ISN.
+    what: Atomic<u64>,
+    /// The owner's boot nonce, so that nothing is left of a member that started anew.
+    nonce: Atomic<u64>,
+    /// Seconds since boot when it was listed last.
+    listed: Atomic<u32>,
+}
+
+impl Entry {
+    /// The owner, and the client's initial sequence number.
+    pub(crate) fn owner(&self) -> (u16, u32) {
+        let what = self.what.load(Relaxed);
+        ((what >> 32) as u16, what as u32)
+    }
+
+    /// The boot nonce of the owner's start that listed it.
+    pub(crate) fn nonce(&self) -> u64 {
+        self.nonce.load(Relaxed)
+    }
+
+    /// Seconds since it was listed.
+    pub(crate) fn age(&self, now: u32) -> u32 {
+        now.saturating_sub(self.listed.load(Relaxed))
+    }
+}
+
+/// Connections of others.
+pub(crate) struct Directory(Table<Tuple, Entry>);
+
+impl Directory {
+    /// An empty one. Process context.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(Table::new(limits::DIRECTORY_CEILING)?))
+    }
+
+    /// Notes what an owner says of a connection at `now` (seconds since boot). Any context.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` at the ceiling, `ENOMEM`.
+    pub(crate) fn note(
+        &self,
+        guard: &Guard,
+        owner: u16,
+        nonce: u64,
+        said: &Listed,
+        now: u32,
+    ) -> Result {
+        let what = u64::from(owner) << 32 | u64::from(said.client_isn);
+        if said.gone {
+            if let Some(entry) = self.0.get(guard, &said.tuple) {
+                // Of this connection, not of the next one between the same ports.
+                if entry.what.load(Relaxed) == what {
+                    self.0.remove(guard, entry);
+                }
+            }
+            return Ok(());
+        }
+        let new = Entry {
+            what: Atomic::new(what),
+            nonce: Atomic::new(nonce),
+            listed: Atomic::new(now),
+        };
+        if let Inserted::Existing(entry) = self.0.insert(guard, &said.tuple, new)? {
+            entry.what.store(what, Relaxed);
+            entry.nonce.store(nonce, Relaxed);
+            entry.listed.store(now, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// What is known of a connection. Any context.
+    pub(crate) fn get<'g>(
+        &'g self,
+        guard: &'g Guard,
+        tuple: &Tuple,
+    ) -> Option<crate::kapi::hash::Ref<'g, Tuple, Entry>> {
+        self.0.get(guard, tuple)
+    }
+
+    /// Forgets one. Any context.
+    pub(crate) fn remove(
+        &self,
+        guard: &Guard,
+        entry: crate::kapi::hash::Ref<'_, Tuple, Entry>,
+    ) -> bool {
+        self.0.remove(guard, entry)
+    }
+
+    /// Goes through all of them. Process context.
+    pub(crate) fn walk(&self) -> Result<Walk<'_, Tuple, Entry>> {
+        self.0.walk()
+    }
+}
+
+/// Connections that a list has room for.
+pub(crate) const FRESH: usize = 256;
+
+/// Connections of this member that its directory members are to hear of.
+pub(crate) struct Batch {
+    list: [Tuple; FRESH],
+    len: usize,
+}
+
+impl Batch {
+    /// An empty one.
+    pub(crate) fn new() -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                list: [const { NOWHERE }; FRESH],
+                len: 0,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Adds one; `false` when it is full.
+    pub(crate) fn push(&mut self, tuple: &Tuple) -> bool {
+        match self.list.get_mut(self.len) {
+            Some(slot) => {
+                *slot = *tuple;
+                self.len = self.len.saturating_add(1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What is in it.
+    pub(crate) fn as_slice(&self) -> &[Tuple] {
+        self.list.get(..self.len).unwrap_or_default()
+    }
+
+    /// Empties it.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+const NOWHERE: Tuple = Tuple {
+    client: Addr([0; 16]),
+    vip: Addr([0; 16]),
+    client_port: 0,
+    vip_port: 0,
+};
+
+/// New connections that are not listed yet. What does not fit is found by the next sweep.
+pub(crate) struct Fresh {
+    now: BhLock<KBox<Batch>>,
+    any: Atomic<bool>,
+}
+
+impl Fresh {
+    /// None. Process context.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            now: BhLock::new(Batch::new()?, GFP_KERNEL)?,
+            any: Atomic::new(false),
+        })
+    }
+
+    /// One more. Any context.
+    pub(crate) fn push(&self, tuple: &Tuple) {
+        self.now.lock().push(tuple);
+        self.any.store(true, Relaxed);
+    }
+
+    /// Takes all of them, if there are any. Process context.
+    pub(crate) fn take(&self) -> Option<KBox<Batch>> {
+        if !self.any.load(Relaxed) {
+            return None;
+        }
+        let empty = Batch::new().ok()?;
+        self.any.store(false, Relaxed);
+        Some(core::mem::replace(&mut *self.now.lock(), empty))
+    }
+}
+
+const SLOTS: usize = 1 << 14;
+
+/// Prefixes that are counted by themselves.
+const PREFIXES: usize = 1 << 10;
+
+/// What is known of connections that are not known: small and lossy, since whoever sends at random
+/// writes into it. Losing an entry costs one more question.
+pub(crate) struct Strangers {
+    slots: KVBox<[Slot; SLOTS]>,
+    all: Atomic<u64>,
+    prefixes: KVBox<[Atomic<u64>; PREFIXES]>,
+    seed: u64,
+}
+
+/// One connection: a digest of it, and an [`Asked`] with times in ms.
+struct Slot {
+    mark: Atomic<u32>,
+    nobody: Atomic<u32>,
+    since: Atomic<u32>,
+    last: Atomic<u32>,
+}
+
+impl Slot {
+    const fn empty() -> Self {
+        Self {
+            mark: Atomic::new(0),
+            nobody: Atomic::new(0),
+            since: Atomic::new(0),
+            last: Atomic::new(0),
+        }
+    }
+}
+
+impl Strangers {
+    /// None. Process context.
+    pub(crate) fn new() -> Result<Self> {
+        let now = time::boot_ms() as u32;
+        let full = Bucket::full(limits::ASK_BURST, now).to_bits();
+        let each = Bucket::full(limits::ASK_PREFIX_BURST, now).to_bits();
+        Ok(Self {
+            // In place: a stack has no room for them.
+            slots: KVBox::init(pin_init::init_array_from_fn(|_| Slot::empty()), GFP_KERNEL)?,
+            all: Atomic::new(full),
+            prefixes: KVBox::init(
+                pin_init::init_array_from_fn(|_| Atomic::new(each)),
+                GFP_KERNEL,
+            )?,
+            seed: time::random(),
+        })
+    }
+
+    fn hash(&self, bytes: &[u8]) -> u64 {
+        bytes.iter().fold(self.seed, |h, b| {
+            (h ^ u64::from(*b))
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(23)
+        })
+    }
+
+    fn slot(&self, tuple: &Tuple) -> Option<(&Slot, u32)> {
+        let hash = self.hash(&tuple.to_bytes());
+        let slot = self.slots.get(hash as usize % SLOTS)?;
+        Some((slot, ((hash >> 32) as u32).max(1)))
+    }
+
+    /// What is known of a connection. Any context.
+    pub(crate) fn get(&self, tuple: &Tuple) -> Option<Asked> {
+        let (slot, mark) = self.slot(tuple)?;
+        if slot.mark.load(Relaxed) != mark {
+            return None;
+        }
+        let since = slot.since.load(Relaxed);
+        Some(if slot.nobody.load(Relaxed) != 0 {
+            Asked::Nobody { at: since }
+        } else {
+            Asked::Waiting {
+                since,
+                last: slot.last.load(Relaxed),
+            }
+        })
+    }
+
+    /// Remembers it. Any context; two CPUs at once may mix two connections, which costs a question
+    /// or a RST that would have been sent a little later.
+    pub(crate) fn put(&self, tuple: &Tuple, what: Asked) {
+        if let Some((slot, mark)) = self.slot(tuple) {
+            let (nobody, since, last) = match what {
+                Asked::Nobody { at } => (1, at, at),
+                Asked::Waiting { since, last } => (0, since, last),
+            };
+            slot.nobody.store(nobody, Relaxed);
+            slot.since.store(since, Relaxed);
+            slot.last.store(last, Relaxed);
+            slot.mark.store(mark, Relaxed);
+        }
+    }
+
+    /// Whether one more question may be asked for a client: so many in all, and so many for the
+    /// network it says it is in. Any context.
+    pub(crate) fn may_ask(&self, client: &Addr, now: u32) -> bool {
+        // What one administration usually has: 24 bits of IPv4, 56 of IPv6.
+        let prefix = if client.is_v4() {
+            client.0.get(..15)
+        } else {
+            client.0.get(..7)
+        };
+        let hash = self.hash(prefix.unwrap_or_default());
+        let own = self.prefixes.get(hash as usize % PREFIXES);
+        own.is_some_and(|b| take(b, limits::ASK_PREFIX_RATE, limits::ASK_PREFIX_BURST, now))
+            && take(&self.all, limits::ASK_RATE, limits::ASK_BURST, now)
+    }
+}
+
+/// Takes a token. When another CPU was first its token is taken for both: the limit is a guard,
+/// not an account.
+fn take(bucket: &Atomic<u64>, rate: u32, burst: u32, now: u32) -> bool {
+    let bits = bucket.load(Relaxed);
+    match Bucket::from_bits(bits).take(rate, burst, now) {
+        Some(left) => {
+            let _ = bucket.cmpxchg(bits, left.to_bits(), Relaxed);
+            true
+        }
+        None => false,
+    }
+}
