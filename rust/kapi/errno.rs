@@ -14,6 +14,11 @@ pub(crate) fn eaddrinuse() -> Error {
     Error::from_errno(-(bindings::EADDRINUSE as c_int))
 }
 
+/// Operation now in progress.
+pub(crate) fn einprogress() -> Error {
+    Error::from_errno(-(bindings::EINPROGRESS as c_int))
+}
+
 /// Stale file handle; here: newer data is known.
 pub(crate) fn estale() -> Error {
     Error::from_errno(-(bindings::ESTALE as c_int))

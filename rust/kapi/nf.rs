@@ -21,6 +21,7 @@ use kernel::{
 };
 
 use super::{
+    errno::einprogress,
     ffi,
     pernet::NetNs,
     rcu,
@@ -103,7 +104,7 @@ impl HookPacket {
         let err =
             unsafe { ffi::homing_skb_reassemble(ns.as_ptr(), raw, len as u32, ipv6, &mut gone) };
         if gone {
-            return if err == EINPROGRESS.to_errno() {
+            return if err == einprogress().to_errno() {
                 Reassembled::Waits(Verdict(NF_STOLEN))
             } else {
                 Reassembled::Refused(Verdict(NF_STOLEN))
