@@ -12,6 +12,8 @@ JOBS    := $(shell nproc)
 ifneq ($(KDIR),)
 HOST := 1
 endif
+# What it is built against: a tree of one's own is taken as it is, that of a release is made here.
+TREE := $(if $(KDIR),$(KDIR),$(CACHE)/linux-$(shell uname -r)/.complete)
 KDIR ?= $(CACHE)/linux-$(shell uname -r)
 
 KERNEL  ?= stock
@@ -52,14 +54,18 @@ build/debug$(SERIES)/homing.ko: $(SOURCES) $(CHOICE) | debug-kernel
 $(CHOICE): | setup-quiet
 	@:
 
-build/host/homing.ko: $(SOURCES) | $(KDIR)
-	@mkdir -p $(@D)
+build/host/homing.ko: $(SOURCES) build/host/tree | $(TREE)
 	$(LOCKED) $(MAKE) -C $(KDIR) CC=gcc-14 $(if $(wildcard $(KDIR)/.release),KERNELRELEASE=$$(cat $(KDIR)/.release)) \
 		$(call kbuild,host)
 	@touch $@
 
-$(CACHE)/linux-%:
-	qemu/metadata $*
+# Another kernel than last time: all is built again.
+build/host/tree: always
+	@mkdir -p $(@D)
+	@echo '$(KDIR)' | cmp -s - $@ || echo '$(KDIR)' >$@
+
+$(CACHE)/linux-%/.complete:
+	qemu/host $*
 
 tools: build/tools/homing ## the user tools, with the root's cargo
 
@@ -94,11 +100,11 @@ shell: | setup-quiet ## a shell inside that farm
 install: ## module for the running kernel, where modprobe finds it
 	$(MAKE) modules HOST=1
 	install -D -m 644 build/host/homing.ko $(DESTDIR)/lib/modules/$$(uname -r)/updates/homing.ko
-	$(if $(DESTDIR),,depmod -a)
+	$(if $(DESTDIR),,depmod $$(uname -r))
 
 clean: ## remove what was built here; the cache stays
 	rm -rf build
 
 .PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check test test-full \
-	demo shell install clean
+	demo shell install clean always
 .DELETE_ON_ERROR:
