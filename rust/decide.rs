@@ -10,11 +10,14 @@
 //! ones. A caller that needs a lock or an atomic holds it around the call and passes plain values.
 
 pub mod assemble;
+pub mod batch;
 pub mod cookie;
 pub mod crypto;
 pub mod directory;
 pub mod flow;
+pub mod health;
 pub mod insert;
+pub mod join;
 pub mod limits;
 pub mod load;
 pub mod member;

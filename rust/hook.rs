@@ -4,7 +4,7 @@
 //!
 //! Functions here run in softirq with RCU held by the caller, LOCAL_OUT also in process context
 //! with bottom halves on; none sleeps. Exceptions are said: `host` and `devices` (process
-//! context), and the jobs of `state` and `sweep` (a work queue).
+//! context), and the jobs of `state`, `sweep` and `tell` (a work queue).
 //!
 //! A client's packet goes `ingress` -> (`answer` | `request` -> `decide` -> `deliver`), a packet
 //! from another member `decap`; on the way up `unshift` and `spawn`, on the way out `egress`.
@@ -27,4 +27,5 @@ mod request;
 mod spawn;
 pub(crate) mod state;
 mod sweep;
+mod tell;
 mod unshift;

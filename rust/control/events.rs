@@ -43,6 +43,7 @@ use crate::{
         session,
         AdminState,
         ConfigWhat,
+        DrainMode,
         SessionCause,
         SessionState, //
     },
@@ -75,12 +76,14 @@ pub(super) fn put_member(
 ) -> Result {
     let clock = net.clock(config);
     let seen = m.seen(guard, config, &clock);
+    let latency_us = seen.latency_us;
     let heard = m.live.heard_ms.load(Relaxed);
     w.u32(member::ID, m.id().into())?;
     w.text(member::NAME, m.settings.name.as_bytes())?;
     w.bytes(member::ADDR, &m.settings.addr.0)?;
     w.u32(member::WEIGHT, seen.weight.into())?;
-    w.u32(member::ADMIN, admin(m.settings.admin))?;
+    let ordered = *m.live.ordered.lock();
+    w.u32(member::ADMIN, admin(ordered.order.state))?;
     w.u32(member::STATE, seen.state as u32)?;
     w.u8(member::LOCAL, m.local.into())?;
     w.uint(member::SESSIONS, seen.sessions.into())?;
@@ -103,10 +106,30 @@ pub(super) fn put_member(
         m.live.nonce.load(Relaxed)
     };
     w.uint(member::BOOT, boot)?;
-    let sent = if m.local { net.batch.load(Relaxed) } else { 0 };
-    w.uint(member::BATCHES_SENT, sent)?;
-    w.uint(member::BATCHES_SEEN, m.live.batch_seen.load(Relaxed))?;
+    let pushed = net.ring.lock().head();
+    w.uint(member::BATCHES_SENT, if m.local { pushed } else { 0 })?;
+    let seen = m.live.inbox.lock().seen.low();
+    w.uint(member::BATCHES_SEEN, seen)?;
     w.u32(member::LISTENERS, m.listeners())?;
+    w.uint(member::LATENCY, latency_us.into())?;
+    w.u8(member::TOLD, (m.local || m.live.told.load(Relaxed)).into())?;
+    if ordered.order.state == control::AdminState::Draining {
+        let mode = if ordered.order.moves {
+            DrainMode::Move
+        } else {
+            DrainMode::Finish
+        };
+        w.u32(member::DRAIN_MODE, mode as u32)?;
+        let deadline = match ordered.order.deadline {
+            0 => 0,
+            at => at.saturating_sub(net.now()).max(1),
+        };
+        w.u32(member::DEADLINE, deadline)?;
+        let since = clock.now_ms.saturating_sub(ordered.since_ms) / 1000;
+        w.uint(member::DRAIN_SINCE, since)?;
+        w.uint(member::DRAIN_SESSIONS, ordered.sessions.into())?;
+        w.uint(member::DRAIN_FLOWS, ordered.flows.into())?;
+    }
     let generation = m.live.generation.load(Relaxed);
     w.u32(
         member::GENERATION,
@@ -188,6 +211,13 @@ impl Events for Teller {
         genl::multicast(net.ns, group::SESSION, cmd::SESSION_NTF, CAPACITY, |w| {
             put_session(w, net, &rcu::read_lock(), a)?;
             w.u32(session::CAUSE, cause as u32)
+        });
+    }
+
+    fn resync(&self, host: &Host, from: &Member) {
+        genl::multicast(host.net.ns, group::MEMBER, cmd::RESYNC_NTF, CAPACITY, |w| {
+            w.u32(member::ID, from.id().into())?;
+            w.text(member::NAME, from.settings.name.as_bytes())
         });
     }
 

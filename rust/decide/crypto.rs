@@ -24,6 +24,7 @@ pub(crate) enum Use {
     Cookie = 1,
     Timestamp = 2,
     Rendezvous = 3,
+    Client = 5,
 }
 
 /// Stand-ins for the tests that run in the kernel too, where no crate is at hand. No secrecy.

@@ -17,7 +17,6 @@ use crate::wire::tcp::flags;
 
 mod expire;
 
-pub use expire::eviction_rank;
 pub use expire::expire;
 pub use expire::Expiry;
 pub use expire::Socket;

@@ -137,8 +137,42 @@ pub const SUSPECT_INTERVALS: u64 = 2;
 /// softirq is shorter.
 pub const DOWN_MS: u64 = 1_000;
 
-/// Milliseconds over which a new member's share grows to its weight, unless configured.
+/// Others to whom a member sends at the configured interval: 160 messages a second with the usual
+/// one. In a larger farm the interval stretches, 400 ms with 64 members.
+pub const STATE_FAN_OUT: u64 = 16;
+
+/// Milliseconds over which the share of a member that has joined grows to its whole.
 pub const SLOW_START_MS: u64 = 10_000;
+
+/// What it begins with, thousandths.
+pub const SLOW_START_LEAST: u16 = 100;
+
+/// Associations that an origin can send again: 40 bytes each.
+pub const RING: usize = 4_096;
+
+/// Associations sent again to one member at a time, each 10 ms.
+pub const RESEND: u32 = 256;
+
+/// Milliseconds between two runs of the job that tells members what they miss.
+pub const TELL_MS: u64 = 10;
+
+/// Milliseconds after which parts of a walk that were not acknowledged are sent again.
+pub const TELL_AGAIN_MS: u64 = 50;
+
+/// What one loss (of a listener, or of the member itself) counts, in units of damping.
+pub const FLAP_PENALTY: u32 = 1_000;
+
+/// From here on a member gets no new sessions: four losses in quick succession.
+pub const FLAP_SUPPRESS: u32 = 3_500;
+
+/// Below this it gets them again.
+pub const FLAP_REUSE: u32 = 1_500;
+
+/// Milliseconds in which the penalty halves.
+pub const FLAP_HALF_LIFE_MS: u64 = 10_000;
+
+/// Per cent of the members that may be left out for coming and going, unless configured.
+pub const EJECT_MAX: u8 = 50;
 
 // Load.
 

@@ -15,7 +15,8 @@ pub struct Report {
     pub sessions: u32,
     /// Requests in flight, as it reported.
     pub requests: u32,
-    /// Share of processor time that was busy over its last interval, thousandths.
+    /// Share of processor time that was busy over its last interval, thousandths; or how full the
+    /// service's accept queue is, if that is more.
     pub cpu_permille: u16,
     /// Sessions that this member assigned to it and that its last report cannot contain. Without
     /// them everybody would send everything to whoever looked idle a moment ago.
@@ -39,6 +40,17 @@ pub fn load(report: &Report) -> u32 {
         / FULL_SQUARE;
     let unit = LOAD_SESSION.saturating_add(square);
     u32::try_from(work.saturating_mul(unit)).unwrap_or(u32::MAX)
+}
+
+/// How full an accept queue is, thousandths: full from the limit on, as the kernel sees it
+/// (`sk_acceptq_is_full` is one later). A member whose queue is full is as overloaded as one whose
+/// processors are.
+pub fn fill(depth: u16, limit: u16) -> u16 {
+    let depth = u32::from(depth).saturating_mul(u32::from(CPU_FULL_PERMILLE));
+    let fill = depth.checked_div(u32::from(limit)).unwrap_or(depth);
+    u16::try_from(fill)
+        .unwrap_or(u16::MAX)
+        .min(CPU_FULL_PERMILLE)
 }
 
 const FULL_SQUARE: u64 = CPU_FULL_PERMILLE as u64 * CPU_FULL_PERMILLE as u64;
@@ -89,6 +101,15 @@ mod tests {
                 ..IDLE
             }) > load(&IDLE)
         );
+    }
+
+    #[test]
+    fn queues() {
+        assert_eq!(fill(0, 128), 0);
+        assert_eq!(fill(64, 128), 500);
+        assert_eq!(fill(128, 128), 1000);
+        assert_eq!(fill(u16::MAX, 1), 1000);
+        assert_eq!((fill(0, 0), fill(1, 0)), (0, 1000));
     }
 
     #[test]

@@ -9,10 +9,12 @@
 
 use crate::decide::limits::DOWN_MS;
 use crate::decide::limits::MEMBER_WORDS;
-use crate::decide::limits::SLOW_START_MS;
+use crate::decide::limits::SLOW_START_LEAST;
+use crate::decide::limits::STATE_FAN_OUT;
 use crate::decide::limits::STATE_INTERVAL_MS;
 use crate::decide::limits::SUSPECT_INTERVALS;
 use crate::wire::control::AdminState;
+use crate::wire::control::Order;
 
 /// Whom a member hears: bit `id % 64` of word `id / 64`.
 pub type Hears = [u64; MEMBER_WORDS];
@@ -132,11 +134,6 @@ pub fn liveness(seen: &Seen, now_ms: u64, times: &Times, votes: &Votes) -> Liven
     }
 }
 
-/// Whether a member gets new sessions of a service: it is up and has a listener.
-pub fn eligible(liveness: Liveness, listener: bool) -> bool {
-    liveness == Liveness::Up && listener
-}
-
 /// Whether requests of a member's sessions are still sent to it. If not they get a new home.
 pub fn keeps_sessions(liveness: Liveness) -> bool {
     liveness != Liveness::Down
@@ -153,26 +150,70 @@ pub fn may_rehome(heard: u16, configured: u16, has_lowest: bool) -> bool {
     all <= 2 || twice > all || twice == all && has_lowest
 }
 
-/// The weight that counts `up_ms` after a member came up: it grows from a tenth to the whole over
-/// `slow_start_ms`, so that a member with cold caches is not given every new session.
-pub fn ramp(weight: u16, up_ms: u64, slow_start_ms: u64) -> u16 {
-    let slow = slow_start_ms.min(u64::from(u32::MAX));
-    if up_ms >= slow {
-        return weight;
-    }
-    let whole = u64::from(weight);
-    // 16 by 32 bits, and not above the whole, since up_ms < slow.
-    let grown = whole
-        .saturating_mul(up_ms)
-        .checked_div(slow)
-        .unwrap_or(whole);
-    let least = whole.div_ceil(10);
-    u16::try_from(grown.max(least)).unwrap_or(weight)
+/// The interval of state messages in a farm of so many members: each member sends one to every
+/// other, so it grows with them, and the messages a second do not.
+pub fn stretched(interval_ms: u64, members: usize) -> u64 {
+    let others = (members as u64).saturating_sub(1);
+    interval_ms.saturating_mul(others.div_ceil(STATE_FAN_OUT).max(1))
 }
 
-/// [`ramp`] over the usual time.
-pub fn ramp_default(weight: u16, up_ms: u64) -> u16 {
-    ramp(weight, up_ms, SLOW_START_MS)
+/// Whether a member that started has been told all that the others know.
+///
+/// `told` of its `others` have told it; `silent` of the rest are not heard, and no word of them
+/// can be expected once it has been here for `settled`: as long as silence makes a member down.
+pub fn joined(others: usize, told: usize, silent: usize, settled: bool) -> bool {
+    others != 0 && told >= others || settled && told.saturating_add(silent) >= others
+}
+
+/// Whether this member, `me`, is the one that tells `to` of an association, when `to` has started.
+///
+/// Its origin does; if that is `to` itself or is not there, its home does; else the lowest id of
+/// those that are heard. More than one telling does no harm, so differing views do none either.
+pub fn tells(
+    me: u16,
+    to: u16,
+    origin: u16,
+    home: u16,
+    heard: impl Fn(u16) -> bool,
+    lowest: u16,
+) -> bool {
+    let can = |id: u16| id != to && (id == me || heard(id));
+    if can(origin) {
+        origin == me
+    } else if can(home) {
+        home == me
+    } else {
+        lowest == me
+    }
+}
+
+/// Whether an order replaces another about the same member: the higher version does, then the
+/// lower `by`, then what is left in any fixed order.
+pub fn replaces(new: &Order, old: &Order) -> bool {
+    let rank = |o: &Order| (o.version, !o.by, o.state as u8, o.moves, o.deadline);
+    rank(new) > rank(old)
+}
+
+/// The share of new sessions that a member may have `age_ms` after it joined, thousandths of its
+/// usual one: it grows from a tenth to the whole over `slow_start_ms`, so that a member with cold
+/// caches is not given every new session.
+pub fn ramp(age_ms: u64, slow_start_ms: u64) -> u16 {
+    if age_ms >= slow_start_ms {
+        return 1000;
+    }
+    let grown = age_ms
+        .saturating_mul(1000)
+        .checked_div(slow_start_ms)
+        .unwrap_or(1000);
+    u16::try_from(grown).unwrap_or(1000).max(SLOW_START_LEAST)
+}
+
+/// Whether a member in slow start takes part in a selection, by 64 uniform bits. For a policy that
+/// sends the same client to the same member, the bits are the client's, so that it moves once.
+pub fn admitted(ramp: u16, bits: u64) -> bool {
+    // 10 by 32 bits.
+    let drawn = (bits & 0xffff_ffff).wrapping_mul(1000) >> 32;
+    drawn < u64::from(ramp)
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_member))]
@@ -283,17 +324,15 @@ mod tests {
     }
 
     #[test]
-    fn who_gets_what() {
+    fn who_keeps_its_sessions() {
         use Liveness::*;
-        for (state, new, keeps) in [
-            (Up, true, true),
-            (Suspect, false, true),
-            (Joining, false, true),
-            (Draining, false, true),
-            (Down, false, false),
+        for (state, keeps) in [
+            (Up, true),
+            (Suspect, true),
+            (Joining, true),
+            (Draining, true),
+            (Down, false),
         ] {
-            assert_eq!(eligible(state, true), new);
-            assert!(!eligible(state, false));
             assert_eq!(keeps_sessions(state), keeps);
         }
     }
@@ -308,15 +347,90 @@ mod tests {
 
     #[test]
     fn slow_start() {
-        assert_eq!(ramp(100, 0, 10_000), 10);
-        assert_eq!(ramp(100, 500, 10_000), 10);
-        assert_eq!(ramp(100, 5_000, 10_000), 50);
-        assert_eq!(ramp(100, 9_999, 10_000), 99);
-        assert_eq!(ramp(100, 10_000, 10_000), 100);
-        assert_eq!(ramp(1, 0, 10_000), 1);
-        assert_eq!(ramp(0, 0, 10_000), 0);
-        assert_eq!(ramp(7, 0, 0), 7);
-        assert_eq!(ramp(u16::MAX, u64::MAX - 1, u64::MAX), u16::MAX);
-        assert_eq!(ramp_default(100, 5_000), 50);
+        for (age, want) in [
+            (0, 100),
+            (500, 100),
+            (5_000, 500),
+            (9_999, 999),
+            (10_000, 1000),
+        ] {
+            assert_eq!(ramp(age, 10_000), want);
+        }
+        assert_eq!(ramp(0, 0), 1000);
+        assert!(ramp(u64::MAX - 1, u64::MAX) <= 1000);
+        assert!(admitted(1000, u64::MAX) && admitted(1, 0) && !admitted(0, 0));
+        assert!(!admitted(500, 0x8000_0000) && admitted(501, 0x8000_0000));
+    }
+
+    #[test]
+    fn messages_a_second_stay_bounded() {
+        for (members, want) in [
+            (0, 100),
+            (1, 100),
+            (2, 100),
+            (17, 100),
+            (18, 200),
+            (64, 400),
+        ] {
+            assert_eq!(stretched(100, members), want);
+            let sent = (members as u64).saturating_sub(1) * 1000 / want;
+            assert!(sent <= 160);
+        }
+        assert_eq!(stretched(u64::MAX, 64), u64::MAX);
+    }
+
+    #[test]
+    fn joined_when_all_have_told() {
+        assert!(joined(2, 2, 0, false));
+        assert!(!joined(2, 1, 1, false) && joined(2, 1, 1, true));
+        assert!(!joined(2, 1, 0, true) && !joined(2, 0, 1, true));
+        assert!(!joined(0, 0, 0, false) && joined(0, 0, 0, true));
+        assert!(joined(3, 0, 3, true));
+    }
+
+    #[test]
+    fn one_tells() {
+        // Member 2 has started; 1, 3 and 4 are here; 5 is not.
+        let heard = |id: u16| matches!(id, 1..=4);
+        for (origin, home, want) in [
+            (3, 1, 3),
+            (2, 4, 4),
+            (2, 2, 1),
+            (5, 3, 3),
+            (5, 5, 1),
+            (5, 2, 1),
+        ] {
+            for me in [1, 3, 4] {
+                assert_eq!(tells(me, 2, origin, home, heard, 1), me == want);
+            }
+        }
+    }
+
+    #[test]
+    fn the_later_order_counts() {
+        let old = Order {
+            member: 1,
+            by: 3,
+            version: 5,
+            state: AdminState::Draining,
+            moves: false,
+            deadline: 9,
+        };
+        assert!(!replaces(&old, &old));
+        let later = Order {
+            version: 6,
+            by: 9,
+            ..old
+        };
+        assert!(replaces(&later, &old) && !replaces(&old, &later));
+        let other = Order {
+            by: 2,
+            state: AdminState::Up,
+            ..old
+        };
+        assert!(replaces(&other, &old) && !replaces(&old, &other));
+        // Whatever the order in which they come, all end with the same.
+        let third = Order { moves: true, ..old };
+        assert!(replaces(&third, &old) != replaces(&old, &third));
     }
 }

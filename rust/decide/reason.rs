@@ -138,6 +138,12 @@ reasons! {
     SidAlone = "sid_alone",
     /// Sessions whose home cannot serve: selected anew.
     Rehomed = "rehomed",
+    /// Of those, not stored and not told: this member hears only the smaller part of the farm.
+    RehomedAlone = "rehomed_alone",
+    /// Hand-offs refused: the session is at another member, and the entry member is told.
+    NotMine = "not_mine",
+    /// Answers that a session is at another member: its connection is decided again.
+    Redirected = "redirected",
     /// Connections whose owner is this member.
     DecidedLocal = "decided_local",
     /// Connections handed to another member.
@@ -154,6 +160,8 @@ reasons! {
     SessionEnded = "session_ended",
     /// Sessions dropped by a timeout.
     SessionExpired = "session_expired",
+    /// Tentative sessions dropped early, because the table fills.
+    SessionEvicted = "session_evicted",
     /// Flows not stored: the table is full or memory failed.
     FlowFull = "flow_full",
     /// Sockets spawned.
@@ -202,6 +210,14 @@ reasons! {
     PushReceived = "push_received",
     /// Associations received that were older than ours.
     PushStale = "push_stale",
+    /// Associations sent again: a member had not got them.
+    PushResent = "push_resent",
+    /// Members that tell everything again, because what was lost could not be sent any more.
+    Resync = "resync",
+    /// Parts of everything that is known here, sent to a member that started or lost track.
+    WalkSent = "walk_sent",
+    /// Parts received of everything that another member knows.
+    WalkReceived = "walk_received",
     /// Control messages that could not be sent.
     SendFailed = "send_failed",
     /// Set-Cookie put into a response.

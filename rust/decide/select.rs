@@ -4,18 +4,27 @@
 //! Speaks to nothing outside. The candidates of one call are a snapshot that the caller took, so
 //! a frozen state table makes every choice repeatable.
 
+pub mod least_sessions;
+pub mod maglev;
 pub mod p2c;
 pub mod rendezvous;
 pub mod rr;
+pub mod wrr;
 
 /// How a service selects homes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// Two candidates drawn by weight; the one with less load per weight wins.
+    /// Two candidates drawn by weight; the one with less load per weight wins: [`p2c`].
     #[default]
     P2c,
-    /// In turn, each as often as its weight says, whatever the load.
+    /// In turn, each as often as its weight says, whatever the load: [`rr`].
     Rr,
+    /// Who is furthest behind its share of what was given so far: [`wrr`].
+    Wrr,
+    /// Who has the fewest sessions for its weight: [`least_sessions`].
+    LeastSessions,
+    /// By the client's address: [`maglev`].
+    Maglev,
 }
 
 /// A member as selection sees it.
@@ -23,42 +32,32 @@ pub enum Policy {
 pub struct Candidate {
     /// Member id.
     pub id: u16,
-    /// Share that the operator gave it, after slow start; 0 gets nothing.
+    /// Share that the operator gave it; 0 gets nothing.
     pub weight: u16,
+    /// Sessions that it reported and was given since.
+    pub sessions: u32,
     /// What it has to do: see [`crate::decide::load::load`].
     pub load: u32,
-    /// May get new sessions: see [`crate::decide::member::eligible`].
+    /// May get new sessions: see [`crate::decide::health`].
     pub eligible: bool,
 }
 
 impl Candidate {
+    /// Nobody.
+    pub const NONE: Self = Self {
+        id: 0,
+        weight: 0,
+        sessions: 0,
+        load: 0,
+        eligible: false,
+    };
+
     /// The weight that counts: 0 if it may not be chosen.
     pub(crate) fn share(&self) -> u64 {
         if self.eligible {
             u64::from(self.weight)
         } else {
             0
-        }
-    }
-}
-
-/// Picks the home of a new session: an index into `candidates`, `None` if nobody may be chosen.
-///
-/// `random` is 64 uniform bits (used by `P2c`). `cursor` is the service's place in the turn (used
-/// and advanced by `Rr`); two processors that pass the same value get the same answer, so a
-/// caller that shares it must fetch and add.
-pub fn pick(
-    policy: Policy,
-    candidates: &[Candidate],
-    random: u64,
-    cursor: &mut u32,
-) -> Option<usize> {
-    match policy {
-        Policy::P2c => p2c::pick(candidates, random),
-        Policy::Rr => {
-            let turn = *cursor;
-            *cursor = cursor.wrapping_add(1);
-            rr::pick(candidates, turn)
         }
     }
 }
@@ -96,9 +95,24 @@ mod tests {
     const A: Candidate = Candidate {
         id: 1,
         weight: 2,
-        load: 0,
         eligible: true,
+        ..Candidate::NONE
     };
+
+    /// What each policy picks; where it goes by something else than chance, `random` says that.
+    fn picks(list: &[Candidate], random: u64) -> [Option<usize>; 5] {
+        let mut table = [0; 61];
+        maglev::fill(&mut table, list);
+        [
+            p2c::pick(list, random),
+            rr::pick(list, random as u32),
+            wrr::pick(list, &mut wrr::Credits::default()),
+            least_sessions::pick(list, random),
+            maglev::pick(&table, random, |i| {
+                list.get(i).is_some_and(|c| c.share() != 0)
+            }),
+        ]
+    }
 
     #[test]
     fn nobody_to_choose() {
@@ -107,11 +121,9 @@ mod tests {
             ..A
         };
         let zero = Candidate { weight: 0, ..A };
-        for policy in [Policy::P2c, Policy::Rr] {
-            for list in [&[] as &[Candidate], &[out], &[zero], &[out, zero, out]] {
-                for random in [0, 1, u64::MAX] {
-                    assert_eq!(pick(policy, list, random, &mut 0), None);
-                }
+        for list in [&[] as &[Candidate], &[out], &[zero], &[out, zero, out]] {
+            for random in [0, 1, u64::MAX] {
+                assert_eq!(picks(list, random), [None; 5]);
             }
         }
     }
@@ -122,21 +134,9 @@ mod tests {
             eligible: false,
             ..A
         };
-        for policy in [Policy::P2c, Policy::Rr] {
-            for random in [0, 1, 1 << 31, 1 << 32, 1 << 63, u64::MAX] {
-                let mut cursor = random as u32;
-                assert_eq!(pick(policy, &[out, A, out], random, &mut cursor), Some(1));
-            }
+        for random in [0, 1, 1 << 31, 1 << 32, 1 << 63, u64::MAX] {
+            assert_eq!(picks(&[out, A, out], random), [Some(1); 5]);
         }
-    }
-
-    #[test]
-    fn only_rr_moves_the_cursor() {
-        let mut cursor = u32::MAX;
-        pick(Policy::P2c, &[A], 0, &mut cursor);
-        assert_eq!(cursor, u32::MAX);
-        pick(Policy::Rr, &[A], 0, &mut cursor);
-        assert_eq!(cursor, 0);
     }
 
     #[test]

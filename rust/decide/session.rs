@@ -165,15 +165,18 @@ pub fn expired(a: &Association, me: u16, now: u32, timeouts: &Timeouts) -> bool 
     a.home == me && idle > timeouts.idle
 }
 
-/// Which of two associations goes first when the table is full; the smaller goes. Tentative
-/// before confirmed before ended, and the least recently used of each.
-pub fn eviction_rank(a: &Association) -> (u8, u32) {
-    let class = match (ended(a), a.flags & Association::CONFIRMED != 0) {
-        (true, _) => 2,
-        (false, true) => 1,
-        (false, false) => 0,
-    };
-    (class, a.last_used)
+/// Seconds that a tentative association is kept at most when `len` of `ceiling` places are taken:
+/// when the table fills they go first, since nothing is lost with them.
+pub fn pressed(len: u32, ceiling: u32) -> u32 {
+    match u64::from(len)
+        .saturating_mul(8)
+        .checked_div(u64::from(ceiling))
+    {
+        Some(0..=3) | None => u32::MAX,
+        Some(4 | 5) => TENTATIVE_S / 3,
+        Some(6) => TENTATIVE_S / 10,
+        Some(_) => 1,
+    }
 }
 
 fn ended(a: &Association) -> bool {
@@ -382,23 +385,19 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_first() {
-        let tentative = Association {
-            flags: 0,
-            last_used: CREATED + 50,
-            ..A
-        };
-        let end = Association {
-            flags: Association::ENDED,
-            last_used: 0,
-            ..A
-        };
-        let newer = Association {
-            last_used: CREATED + 1,
-            ..A
-        };
-        assert!(eviction_rank(&tentative) < eviction_rank(&A));
-        assert!(eviction_rank(&A) < eviction_rank(&newer));
-        assert!(eviction_rank(&newer) < eviction_rank(&end));
+    fn the_tentative_go_first() {
+        for (len, want) in [
+            (0, u32::MAX),
+            (499, u32::MAX),
+            (500, 20),
+            (749, 20),
+            (750, 6),
+            (875, 1),
+            (1000, 1),
+            (u32::MAX, 1),
+        ] {
+            assert_eq!(pressed(len, 1000), want);
+        }
+        assert_eq!(pressed(5, 0), u32::MAX);
     }
 }

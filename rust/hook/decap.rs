@@ -16,11 +16,12 @@ use super::{
     events::{self, Cause},
     host::Host,
     push,
-    state, //
+    state,
+    tell, //
 };
 use crate::{
     decide::{
-        flow::{Flow as Status, Role},
+        flow::{Flow as Status, Role, State},
         reason::Reason,
         sid::Sid,
     },
@@ -29,7 +30,7 @@ use crate::{
         config::Config,
         flow::Terms,
         keys::Key,
-        member::Member,
+        member::{Inbox, Member},
         service::Service,
         session::Applied, //
     },
@@ -189,7 +190,7 @@ fn accept(
                 }
                 flow.touch(now);
             } else {
-                take(host, guard, config, service, key, &h, tuple, now)?;
+                take(host, guard, config, sender, service, key, &h, tuple, now)?;
                 net.count(Reason::TunnelHandOff);
             }
             push::hand_off_ack(host, guard, config, sender.id(), tuple, h.client_isn);
@@ -204,6 +205,7 @@ fn take(
     host: &Host,
     guard: &Guard,
     config: &Config,
+    sender: &Member,
     service: &Service,
     key: &Key,
     h: &HandOff,
@@ -234,12 +236,16 @@ fn take(
                 group: h.group,
                 flags: 0,
             };
-            net.sessions.apply(guard, &a);
+            net.apply(guard, config, &a);
         }
         if !insert {
             // The client has shown the id, so its home has the last word.
             match decision::at_home(host, guard, config, service, &k) {
                 Home::Serve => {}
+                Home::NotMine(a) => {
+                    push::not_mine(host, guard, config, sender, tuple, h.client_isn, &a);
+                    return Err(Reason::NotMine);
+                }
                 Home::Renewed(new) => {
                     session = Some(new);
                     insert = true;
@@ -303,37 +309,67 @@ fn control(
         }
         return Err(Reason::TunnelOldBoot);
     }
+    let mut restarted = false;
     {
         let mut inbox = live.inbox.lock();
         if inbox.nonce != header.nonce {
             // A new start of the sender: it knows our nonce, so this is not an old message.
-            *inbox = crate::table::member::Inbox {
+            *inbox = Inbox {
                 nonce: header.nonce,
-                window: Default::default(),
+                ..Inbox::default()
             };
             live.nonce.store(header.nonce, Relaxed);
-            live.restarted();
+            restarted = true;
         }
         if !inbox.window.accept(header.sequence) {
             return Err(Reason::TunnelReplay);
         }
     }
+    if restarted {
+        live.restarted();
+    }
+    // Whatever it says, it is there.
+    state::heard(sender);
     match message.body {
-        Body::State(said) => state::received(host, sender, &said),
-        Body::Associations { batch, records } => {
-            if batch > live.batch_seen.load(Relaxed) {
-                live.batch_seen.store(batch, Relaxed);
-            }
+        Body::State(said) => state::received(host, guard, config, sender, &said),
+        Body::Associations { first, records } => {
+            let mut number = first;
             for a in records {
                 net.count(Reason::PushReceived);
-                learned(host, guard, &a);
+                learned(host, guard, config, &a);
+                live.inbox.lock().seen.note(number);
+                number = number.wrapping_add(1);
             }
         }
+        Body::Part { part, records } => {
+            tell::part(host, guard, config, sender, &part, records);
+        }
+        Body::Parts(parts) => tell::parts_arrived(host, guard, sender, &parts),
         Body::HandOffAck { tuple, client_isn } => {
             if let Some(flow) = net.flows.get(guard, &tuple) {
                 if flow.client_isn() == client_isn && flow.owner() == sender.id() {
                     flow.on(net.uptime(), Status::on_hand_off_ack);
                 }
+            }
+        }
+        Body::NotMine {
+            tuple,
+            client_isn,
+            association,
+        } => {
+            learned(host, guard, config, &association);
+            let flow = net.flows.get(guard, &tuple).filter(|f| {
+                let status = f.status();
+                f.client_isn() == client_isn
+                    && f.owner() == sender.id()
+                    && status.role == Role::Entry
+                    && status.state == State::Decided
+            });
+            if let Some(flow) = flow {
+                // Nothing of it has reached an application: the client's repetition is decided
+                // anew, with what is known now.
+                net.flows.remove(guard, flow);
+                net.count(Reason::Redirected);
             }
         }
         Body::Challenge { .. } => {}
@@ -348,23 +384,19 @@ fn control(
 }
 
 /// An association that another member, or user space, tells.
-pub(crate) fn learned(host: &Host, guard: &Guard, a: &Association) -> Applied {
+pub(crate) fn learned(host: &Host, guard: &Guard, config: &Config, a: &Association) -> Applied {
     let net = &host.net;
-    let before = net
-        .sessions
-        .get(guard, &a.key)
-        .map(|e| e.association(&a.key));
-    let applied = net.sessions.apply(guard, a);
+    let applied = net.apply(guard, config, a);
     match applied {
-        Applied::Stale => net.count(Reason::PushStale),
+        Applied::Stale(_) => net.count(Reason::PushStale),
         Applied::Full => net.count(Reason::SessionFull),
-        Applied::New | Applied::Changed => {
+        Applied::New | Applied::Changed(_) => {
             let ended = a.flags & Association::ENDED != 0;
-            let cause = match before {
+            let cause = match applied {
                 _ if ended => Cause::End,
-                None => Cause::New,
-                Some(b) if b.home != a.home => Cause::Move,
-                Some(_) => Cause::Confirm,
+                Applied::Changed(old) if old.home != a.home => Cause::Move,
+                Applied::Changed(_) => Cause::Confirm,
+                _ => Cause::New,
             };
             events::session(host, a, cause);
         }

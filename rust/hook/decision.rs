@@ -14,9 +14,12 @@ use super::{
 };
 use crate::{
     decide::{
+        health::{self, Count, Standing},
         limits::MEMBERS_MAX,
+        load,
+        member::{admitted, may_rehome},
         reason::Reason,
-        select::{self, rendezvous, Candidate, Policy},
+        select::{least_sessions, maglev, p2c, rendezvous, rr, wrr, Candidate, Policy},
         session::{self, Resolve},
         sid::{self, Claims}, //
     },
@@ -30,7 +33,7 @@ use crate::{
         service::Service,
         session::{Applied, Key},
     },
-    wire::{control::Association, http::cookie::CookieValue},
+    wire::{addr::Addr, control::Association, http::cookie::CookieValue},
 };
 
 /// What was decided.
@@ -54,66 +57,90 @@ pub(super) enum Asked {
 }
 
 /// Candidates for new sessions of a service, in place.
-struct Candidates {
+pub(super) struct Candidates {
     list: [Candidate; MEMBERS_MAX],
     len: usize,
 }
 
 impl Candidates {
-    fn new(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Self {
-        const NONE: Candidate = Candidate {
-            id: 0,
-            weight: 0,
-            load: 0,
-            eligible: false,
-        };
+    /// As they stand now. `bits` let members in slow start take part or not; all take part with
+    /// `None`.
+    pub(super) fn new(
+        host: &Host,
+        guard: &Guard,
+        config: &Config,
+        service: &Service,
+        bits: Option<u64>,
+    ) -> Self {
         let clock = host.net.clock(config);
         let mut this = Self {
-            list: [NONE; MEMBERS_MAX],
+            list: [Candidate::NONE; MEMBERS_MAX],
             len: 0,
         };
-        let mut any = false;
-        for (slot, member) in this.list.iter_mut().zip(&config.members) {
+        let mut standings = [Standing::Out; MEMBERS_MAX];
+        let mut count = Count::default();
+        // In a farm that starts as a whole nobody has to be spared.
+        let settled = config.members.iter().any(|m| m.ramp(&clock) >= 1000);
+        let slots = this.list.iter_mut().zip(&mut standings);
+        for ((slot, standing), member) in slots.zip(&config.members) {
             let seen = member.seen(guard, config, &clock);
-            let eligible = seen.state == State::Up && listens(host, guard, member, service);
-            any |= eligible && seen.weight > 0;
+            let fill = listens(host, guard, member, service);
+            let admitted = match bits {
+                Some(bits) if settled => admitted(member.ramp(&clock), bits),
+                _ => true,
+            };
+            let damped = member.live.damped.load(Relaxed);
+            *standing = health::standing(
+                seen.state.into(),
+                fill.is_some(),
+                seen.weight,
+                damped,
+                admitted,
+            );
+            count.add(*standing);
+            let mut report = seen.report;
+            report.cpu_permille = report.cpu_permille.max(fill.unwrap_or(0));
             *slot = Candidate {
                 id: member.id(),
-                weight: seen.weight,
-                load: seen.load,
-                eligible,
+                // Without a weight it is here only if nobody has one.
+                weight: seen.weight.max(1),
+                sessions: report.sessions.saturating_add(report.unreported),
+                load: load::load(&report),
+                eligible: false,
             };
             this.len = this.len.saturating_add(1);
         }
-        if !any {
-            // Nobody is as it should be: whoever may still serve is better than nobody.
-            for (slot, member) in this.list.iter_mut().zip(&config.members) {
-                let may = member.seen(guard, config, &clock).state != State::Down;
-                slot.eligible = may && listens(host, guard, member, service);
-                slot.weight = slot.weight.max(1);
-            }
+        let least = count.least(config.farm.eject_max);
+        for (slot, standing) in this.list.iter_mut().zip(standings) {
+            slot.eligible = health::eligible(standing, least);
         }
         this
     }
 
-    fn as_slice(&self) -> &[Candidate] {
+    pub(super) fn as_slice(&self) -> &[Candidate] {
         self.list.get(..self.len).unwrap_or_default()
     }
 
     fn id(&self, index: Option<usize>) -> Option<u16> {
         Some(self.as_slice().get(index?)?.id)
     }
+
+    fn may(&self, id: u16) -> bool {
+        let mut all = self.as_slice().iter();
+        all.any(|c| c.id == id && c.eligible)
+    }
 }
 
-/// Whether a member has a listener for a service: as it last said, and for this one as it is.
-fn listens(host: &Host, guard: &Guard, member: &Member, service: &Service) -> bool {
-    if member.has_listener(guard, service.hash) {
-        return true;
-    }
+/// How full a member's accept queue for a service is, permille, if it has a listener: as it last
+/// said, and for this one as it is.
+fn listens(host: &Host, guard: &Guard, member: &Member, service: &Service) -> Option<u16> {
+    let said = member.listener(guard, service.hash);
     // What was believed on purpose stays believed.
-    member.local
-        && member.live.belief.read(guard).is_none()
-        && stack::listener(host.net.ns, &service.vip, service.port, host.device()).present
+    if said.is_some() || !member.local || member.live.belief.read(guard).is_some() {
+        return said;
+    }
+    let l = stack::listener(host.net.ns, &service.vip, service.port, host.device());
+    l.present.then_some(0)
 }
 
 /// Whether any member could serve a new connection now; asked for every SYN, so the first that
@@ -121,7 +148,8 @@ fn listens(host: &Host, guard: &Guard, member: &Member, service: &Service) -> bo
 pub(super) fn servable(host: &Host, guard: &Guard, config: &Config, service: &Service) -> bool {
     let clock = host.net.clock(config);
     let could = |m: &Member| {
-        listens(host, guard, m, service) && m.seen(guard, config, &clock).state != State::Down
+        listens(host, guard, m, service).is_some()
+            && m.seen(guard, config, &clock).state != State::Down
     };
     config.me().is_some_and(could) || config.others().any(could)
 }
@@ -132,6 +160,7 @@ pub(super) fn choose(
     guard: &Guard,
     config: &Config,
     service: &Service,
+    client: &Addr,
     asked: Asked,
 ) -> Option<Choice> {
     let net = &host.net;
@@ -140,7 +169,7 @@ pub(super) fn choose(
         Asked::Http(cookie) => cookie,
         Asked::Unknown => {
             // No session: nothing could carry its id.
-            let owner = pick(host, guard, config, service)?;
+            let owner = pick(host, guard, config, service, client)?;
             return Some(Choice {
                 owner,
                 session: None,
@@ -158,7 +187,7 @@ pub(super) fn choose(
             }
         }
     }
-    begin(host, guard, config, service)
+    begin(host, guard, config, service, client)
 }
 
 /// What the home of a session says to a request that shows its id.
@@ -167,6 +196,8 @@ pub(super) enum Home {
     Serve,
     /// The session is over: it has begun this new one.
     Renewed(Key),
+    /// The session has moved or was ended, and the entry member has not heard of it.
+    NotMine(Association),
 }
 
 /// A request for a session of ours has been handed over: only the home sees all requests, so it
@@ -197,11 +228,13 @@ pub(super) fn at_home(
     };
     let me = config.local;
     match session::resolve(known.as_ref(), &claims, me, now, s.idle_s, s.absolute_s) {
-        over @ (Resolve::Expired | Resolve::Ended) => {
-            net.count(match over {
-                Resolve::Ended => Reason::SidEnded,
-                _ => Reason::SidExpired,
-            });
+        Resolve::Ended => {
+            net.count(Reason::SidEnded);
+            known.map_or(Home::Serve, Home::NotMine)
+        }
+        Resolve::Known { home } if home != me => known.map_or(Home::Serve, Home::NotMine),
+        Resolve::Expired => {
+            net.count(Reason::SidExpired);
             match begin_at(host, guard, config, service, me).and_then(|c| c.session) {
                 Some(new) => Home::Renewed(new),
                 None => Home::Serve,
@@ -302,9 +335,10 @@ fn by_sid(
         flags: 0,
     });
     let clock = net.clock(config);
+    // A member that is drained by moving its sessions is there, but not for the next connection.
     let alive = config
         .member(home)
-        .is_some_and(|m| m.seen(guard, config, &clock).state != State::Down);
+        .is_some_and(|m| m.seen(guard, config, &clock).state != State::Down && !m.live.moves(now));
     let owner = if alive {
         home
     } else {
@@ -338,14 +372,24 @@ fn rehome(
     old: &Association,
 ) -> Option<u16> {
     let net = &host.net;
-    let candidates = Candidates::new(host, guard, config, service);
+    // Slow start is no reason to pick another than the others pick.
+    let candidates = Candidates::new(host, guard, config, service, None);
     let key = net.keys.read(guard)?.send()?;
     let home = candidates.id(rendezvous::pick(
         &key.prf(),
         &old.key,
         candidates.as_slice(),
     ))?;
+    if home == old.home {
+        // It drains, and there is nobody else.
+        return Some(home);
+    }
     net.count(Reason::Rehomed);
+    if !majority(host, config) {
+        // The larger part of the farm may think otherwise: serve, and tell nobody.
+        net.count(Reason::RehomedAlone);
+        return Some(home);
+    }
     let new = Association {
         home,
         origin: config.local,
@@ -359,24 +403,76 @@ fn rehome(
     Some(home)
 }
 
+/// Whether this member hears enough of the farm to speak for it.
+fn majority(host: &Host, config: &Config) -> bool {
+    let clock = host.net.clock(config);
+    let mut heard = 0u16;
+    let mut lowest = (u16::MAX, false);
+    for m in &config.members {
+        let here = m.local || m.is_heard(&clock);
+        heard = heard.saturating_add(u16::from(here));
+        if m.id() < lowest.0 {
+            lowest = (m.id(), here);
+        }
+    }
+    may_rehome(heard, config.members.len() as u16, lowest.1)
+}
+
+/// Gives a session of this member another home, since this one drains and its time is over.
+pub(super) fn leave(host: &Host, guard: &Guard, config: &Config, old: &Association) {
+    let mut of_group = config.services.iter();
+    if let Some(service) = of_group.find(|s| s.settings.group == old.group) {
+        rehome(host, guard, config, service, old);
+    }
+}
+
 /// Selects a member by the service's policy.
-fn pick(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Option<u16> {
-    let candidates = Candidates::new(host, guard, config, service);
-    let mut turn = match service.settings.policy {
-        Policy::Rr => service.live.cursor.fetch_add(1, Relaxed),
-        Policy::P2c => 0,
+fn pick(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    client: &Addr,
+) -> Option<u16> {
+    let policy = service.settings.policy;
+    let random = time::random();
+    // A client's number takes the place of chance where the same client goes to the same member.
+    let by_client = match policy {
+        Policy::Maglev => {
+            let key = host.net.keys.read(guard)?.send()?;
+            Some(maglev::client(&key.prf(), &client.0))
+        }
+        _ => None,
     };
-    candidates.id(select::pick(
-        service.settings.policy,
-        candidates.as_slice(),
-        time::random(),
-        &mut turn,
-    ))
+    let bits = by_client.map_or_else(time::random, |client| client >> 32);
+    let candidates = Candidates::new(host, guard, config, service, Some(bits));
+    let list = candidates.as_slice();
+    let live = &service.live;
+    if let Some(client) = by_client {
+        let table = live.maglev.read(guard);
+        let picked = table.and_then(|t| t.pick(client, |id| candidates.may(id)));
+        if picked.is_some() {
+            return picked;
+        }
+    }
+    candidates.id(match policy {
+        Policy::Rr => rr::pick(list, live.cursor.fetch_add(1, Relaxed)),
+        Policy::Wrr => wrr::pick(list, &mut live.credits.lock()),
+        Policy::LeastSessions => least_sessions::pick(list, random),
+        // Before there is a table, load decides.
+        Policy::P2c | Policy::Maglev => p2c::pick(list, random),
+    })
 }
 
 /// Begins a session at a member selected for it.
-fn begin(host: &Host, guard: &Guard, config: &Config, service: &Service) -> Option<Choice> {
-    let home = pick(host, guard, config, service)?;
+fn begin(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    client: &Addr,
+) -> Option<Choice> {
+    let home = pick(host, guard, config, service, client)?;
     begin_at(host, guard, config, service, home)
 }
 
@@ -428,7 +524,7 @@ fn begin_at(
 
 /// Stores an association here and sends it to all others, before anything of it leaves.
 fn store(host: &Host, guard: &Guard, config: &Config, a: &Association, cause: Cause) {
-    if host.net.sessions.apply(guard, a) == Applied::Full {
+    if host.net.apply(guard, config, a) == Applied::Full {
         // The id still names its home.
         host.net.count(Reason::SessionFull);
     }

@@ -11,7 +11,8 @@ use kernel::{
     sync::{
         atomic::Relaxed,
         rcu::{self, Guard},
-        Arc, //
+        Arc,
+        ArcBorrow, //
     },
 };
 
@@ -418,7 +419,8 @@ pub(super) struct DirectoryJob;
 impl Job for DirectoryJob {
     type State = Host;
 
-    fn run(host: &Host) -> u32 {
+    fn run(host: ArcBorrow<'_, Host>) -> u32 {
+        let host = &*host;
         if let Some(batch) = host.net.fresh.take() {
             let guard = rcu::read_lock();
             if let Some(config) = host.net.config(&guard) {

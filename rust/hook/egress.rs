@@ -21,7 +21,8 @@ use crate::{
     kapi::{
         hash::Ref,
         nf::{Hook, HookPacket, Verdict},
-        skb::Packet, //
+        skb::Packet,
+        time, //
     },
     table::{
         flow::Flow,
@@ -55,6 +56,9 @@ impl Hook for Egress {
         let now = net.uptime();
         flow.touch(now);
         flow.on(now, |f| f.on_server_segment(tcp.seg.flags));
+        if tcp.payload_len > 0 {
+            net.requests.answered(&flow, time::boot_ms());
+        }
         if flow.wants_insert() && tcp.payload_len > 0 {
             match read(host, guard, &packet, &tcp, flow) {
                 Ok(More) => {}

@@ -31,6 +31,8 @@ pub(crate) trait Events: Sync {
     fn session(&self, host: &Host, association: &Association, cause: Cause);
     /// A member's state has changed.
     fn member(&self, host: &Host, member: &Member);
+    /// What a member pushed was lost for too long; it tells everything again.
+    fn resync(&self, host: &Host, from: &Member);
 }
 
 static LISTENER: SetOnce<&'static dyn Events> = SetOnce::new();
@@ -44,6 +46,13 @@ pub(crate) fn install(listener: &'static dyn Events) {
 pub(super) fn session(host: &Host, association: &Association, cause: Cause) {
     if let Some(l) = LISTENER.as_ref() {
         l.session(host, association, cause);
+    }
+}
+
+/// Tells that a member tells everything again.
+pub(super) fn resync(host: &Host, from: &Member) {
+    if let Some(l) = LISTENER.as_ref() {
+        l.resync(host, from);
     }
 }
 

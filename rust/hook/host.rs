@@ -19,9 +19,11 @@ use super::{
     devices::Devices,
     directory::DirectoryJob,
     state::StateJob,
-    sweep::SweepJob, //
+    sweep::SweepJob,
+    tell::{TellJob, Tellings}, //
 };
 use crate::{
+    decide::limits::MEMBERS_MAX,
     kapi::{
         pernet::{NetNs, PerNet},
         rcu::RcuCell,
@@ -52,6 +54,13 @@ pub(crate) struct Host {
     pub(crate) net: Net,
     /// Farm traffic; there when this namespace is a member.
     pub(super) tunnel: RcuCell<Tunnel<Decap>>,
+    /// The job that tells members what they lack.
+    tell: RcuCell<Work<TellJob>>,
+    /// What it is about; held by that job only, and when the namespace goes.
+    #[pin]
+    pub(super) tellings: Mutex<Tellings>,
+    /// Id of the member whose order was told last.
+    pub(super) last_order: Atomic<u32>,
     /// The first attached device; 0 for none. What comes through the tunnel is handed up there.
     device: Atomic<u32>,
     /// The control lock: covers configuration, keys, hooks and the tunnel.
@@ -72,6 +81,9 @@ impl PerNet for Host {
             try_pin_init!(Self {
                 net: Net::new(ns)?,
                 tunnel: RcuCell::new()?,
+                tell: RcuCell::new()?,
+                tellings <- new_mutex!([const { None }; MEMBERS_MAX]),
+                last_order: Atomic::new(0),
                 device: Atomic::new(0),
                 control <- new_mutex!(Parts {
                     devices: Devices::new(),
@@ -99,6 +111,11 @@ impl PerNet for Host {
         drop(parts);
         // Waits for jobs that run; they may want the control lock.
         drop(works);
+        this.tell.replace(None);
+        // Walks hold the namespace.
+        for telling in this.tellings.lock().iter_mut() {
+            *telling = None;
+        }
         this.tunnel.replace(None);
         this.net.pending.clear();
     }
@@ -138,6 +155,8 @@ impl Host {
             let state = Work::new(this.into())?;
             let sweep = Work::new(this.into())?;
             let directory = Work::new(this.into())?;
+            this.tell
+                .replace(Some(KBox::new(Work::new(this.into())?, GFP_KERNEL)?));
             state.queue(0);
             sweep.queue(0);
             directory.queue(0);
@@ -160,6 +179,13 @@ impl Host {
             w.queue(0);
         }
         Ok(generation)
+    }
+
+    /// Lets the job run that tells members what they lack. Any context.
+    pub(super) fn tell(&self, guard: &Guard) {
+        if let Some(job) = self.tell.read(guard) {
+            job.queue(0);
+        }
     }
 
     /// The device for packets from the tunnel.

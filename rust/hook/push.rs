@@ -25,15 +25,26 @@ pub(super) fn send(
     to: &Member,
     emit: impl FnOnce(&mut [u8], &Header) -> Option<usize>,
 ) -> bool {
+    send_long::<MESSAGE>(host, guard, config, to, emit)
+}
+
+/// The same for a message of up to `N` bytes; not from the packet path, whose stack is small.
+pub(super) fn send_long<const N: usize>(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    emit: impl FnOnce(&mut [u8], &Header) -> Option<usize>,
+) -> bool {
     let nonce = to.live.nonce.load(Relaxed);
-    let sent = try_send(host, guard, config, to, nonce, emit).is_some();
+    let sent = try_send::<N>(host, guard, config, to, nonce, emit).is_some();
     if !sent {
         host.net.count(Reason::SendFailed);
     }
     sent
 }
 
-fn try_send(
+fn try_send<const N: usize>(
     host: &Host,
     guard: &Guard,
     config: &Config,
@@ -53,7 +64,7 @@ fn try_send(
         peer_nonce,
         sequence: net.sequence.fetch_add(1, Relaxed).wrapping_add(1),
     };
-    let mut buf = [0; MESSAGE];
+    let mut buf = [0; N];
     let len = emit(&mut buf, &header)?;
     let (covered, mac) = buf
         .get_mut(..len)?
@@ -80,10 +91,11 @@ pub(crate) fn association(host: &Host, guard: &Guard, config: &Config, a: &Assoc
     if !net.debug.push.load(Relaxed) {
         return;
     }
-    let batch = net.batch.fetch_add(1, Relaxed).wrapping_add(1);
+    // Kept before it is sent: a message that is lost is sent again from there.
+    let number = net.ring.lock().push(a);
     for member in config.others() {
         let sent = send(host, guard, config, member, |buf, header| {
-            control::emit_associations(buf, header, batch, &[*a])
+            control::emit_associations(buf, header, number, &[*a])
         });
         if sent {
             net.count(Reason::PushSent);
@@ -107,6 +119,21 @@ pub(super) fn hand_off_ack(
     }
 }
 
+/// Tells an entry member that a session is elsewhere.
+pub(super) fn not_mine(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    tuple: &Tuple,
+    client_isn: u32,
+    association: &Association,
+) {
+    send(host, guard, config, to, |buf, header| {
+        control::emit_not_mine(buf, header, tuple, client_isn, association)
+    });
+}
+
 /// Tells a member our nonce: it used another. `nonce` and `about` are those of its message.
 pub(super) fn challenge(
     host: &Host,
@@ -116,7 +143,7 @@ pub(super) fn challenge(
     nonce: u64,
     about: u64,
 ) {
-    try_send(host, guard, config, to, nonce, |buf, header| {
+    try_send::<MESSAGE>(host, guard, config, to, nonce, |buf, header| {
         control::emit_challenge(buf, header, about)
     });
 }

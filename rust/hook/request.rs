@@ -86,7 +86,8 @@ pub(super) fn first(
         return early(host, guard, config, tcp, packet, hs);
     };
     let asked = asked(host, outcome);
-    let Some(choice) = decision::choose(host, guard, config, tcp.service, asked) else {
+    let Some(choice) = decision::choose(host, guard, config, tcp.service, &hs.tuple.client, asked)
+    else {
         return nobody(host, tcp, packet);
     };
     let Some(terms) = deliver::decided(host, guard, config, hs, &choice) else {
@@ -244,7 +245,8 @@ fn decide(
         tsecr: waiting.tsecr,
         agreed: waiting.agreed,
     };
-    let Some(choice) = decision::choose(host, guard, config, service, asked) else {
+    let Some(choice) = decision::choose(host, guard, config, service, &hs.tuple.client, asked)
+    else {
         return;
     };
     let Some(terms) = deliver::decided(host, guard, config, &hs, &choice) else {

@@ -20,6 +20,7 @@ use crate::{
     kapi::{
         nf::{Hook, HookPacket, Verdict},
         tcp::{self as stack, Agreed, Socket},
+        time,
     },
     table::flow::Flow,
 };
@@ -43,6 +44,9 @@ impl Hook for Spawn {
         };
         if flow.owner() != config.local || tcp.is_syn() {
             return packet.accept();
+        }
+        if tcp.payload_len > 0 {
+            net.requests.asked(&flow, time::boot_ms());
         }
         // A copy of the first segment may come when its socket is gone but that is not known yet.
         let begins = tcp.payload_len > 0 && tcp.seg.seq == flow.client_isn().wrapping_add(1);

@@ -5,19 +5,34 @@
 
 use kernel::sync::{
     atomic::Relaxed,
-    rcu::{self, Guard}, //
+    rcu::{self, Guard},
+    ArcBorrow, //
 };
 
-use super::{events, host::Host, push};
+use super::{decision::Candidates, events, host::Host, push};
 use crate::{
-    decide::reason::Reason,
+    decide::{
+        batch::Need,
+        limits::SERVICES_MAX,
+        member,
+        reason::Reason,
+        select::Policy, //
+    },
     kapi::{tcp as stack, time, work::Job},
-    table::{config::Config, member::Member},
+    table::{
+        config::Config,
+        member::{Member, State as Believed},
+        service::Maglev,
+    },
     wire::control::{
         self,
-        BatchSeen,
+        AdminState,
         Listener,
-        StateMsg, //
+        Order,
+        State,
+        StateMsg,
+        MAX_LISTENERS,
+        MAX_ORDERS, //
     },
 };
 
@@ -27,69 +42,152 @@ pub(super) struct StateJob;
 impl Job for StateJob {
     type State = Host;
 
-    fn run(host: &Host) -> u32 {
+    fn run(host: ArcBorrow<'_, Host>) -> u32 {
+        let host = &*host;
         let guard = rcu::read_lock();
         let Some(config) = host.net.config(&guard) else {
             return 0;
         };
+        settle(host, config);
         if let Some(me) = config.me() {
-            let message = own(host, config, me);
-            keep(host, me, &message);
-            for member in config.others() {
-                let sent = push::send(host, &guard, config, member, |buf, header| {
-                    control::emit_state(buf, header, &message)
-                });
-                if sent {
-                    host.net.count(Reason::StateSent);
-                }
-            }
+            say(host, &guard, config, me);
         }
         announce(host, &guard, config);
+        drop(guard);
+        tables(host);
+        let guard = rcu::read_lock();
+        let Some(config) = host.net.config(&guard) else {
+            return 0;
+        };
         // A tenth of jitter keeps the members of a farm from speaking at once.
-        let interval = config.farm.interval();
+        let interval = config.interval();
         let jitter = time::random().checked_rem(interval / 10).unwrap_or(0);
         interval.saturating_add(jitter).clamp(1, 60_000) as u32
     }
 }
 
-/// How this member is.
-fn own(host: &Host, config: &Config, me: &Member) -> StateMsg {
+/// Sends how this member is to every other.
+fn say(host: &Host, guard: &Guard, config: &Config, me: &Member) {
     let net = &host.net;
-    let clock = net.clock(config);
-    let mut message = StateMsg {
-        generation: config.generation,
-        admin: me.settings.admin,
-        clock_s: net.now_s(),
-        sessions: net.homed.load(Relaxed),
-        flows: net.owned.load(Relaxed),
-        requests: 0,
-        cpu_permille: cpu(host),
-        weight: me.settings.weight,
-        ..StateMsg::default()
-    };
-    for s in &config.services {
+    let mut message = own(host, config, me);
+    let mut all = [Listener::default(); MAX_LISTENERS];
+    let mut count = 0usize;
+    for (slot, s) in all.iter_mut().zip(&config.services) {
         let l = stack::listener(net.ns, &s.vip, s.port, host.device());
-        let clamp = |n: u32| n.min(u32::from(u16::MAX)) as u16;
-        let listener = Listener {
+        let clamp = |n: u32| n.min(u32::from(Listener::LIMIT_MAX)) as u16;
+        *slot = Listener {
             service: s.hash,
             accept_depth: clamp(l.backlog),
             accept_limit: clamp(l.backlog_max),
             present: l.present,
         };
-        if message.listeners.push(listener).is_none() {
-            break;
+        count = count.saturating_add(1);
+    }
+    let listeners = all.get(..count).unwrap_or_default();
+    let pushed = net.ring.lock().head();
+    heard(me);
+    if !net.is_frozen() && me.live.report(&message, listeners.iter().copied(), pushed) {
+        lost(config, me);
+    }
+    let (orders, count) = orders(host, config);
+    let orders = orders.get(..count).unwrap_or_default();
+    for to in config.others() {
+        {
+            let inbox = to.live.inbox.lock();
+            message.arrived = *inbox.seen.report();
+            // A peer that was never heard has nothing to tell yet.
+            message.wants_all = inbox.nonce != 0 && !inbox.intake.is_complete();
+        }
+        let sent =
+            push::send_long::<{ control::MAX_STATE }>(host, guard, config, to, |buf, header| {
+                control::emit_state(buf, header, &message, listeners, orders)
+            });
+        if sent {
+            net.count(Reason::StateSent);
         }
     }
+}
+
+/// How this member is, apart from what only the receiver of the message wants to know.
+fn own(host: &Host, config: &Config, me: &Member) -> StateMsg {
+    let net = &host.net;
+    let clock = net.clock(config);
+    let joined = net.joined_ms.load(Relaxed);
+    let age = clock.now_ms.saturating_sub(joined);
+    let mut message = StateMsg {
+        generation: config.generation,
+        joined: joined != 0,
+        clock_s: net.now_s(),
+        sessions: net.homed(),
+        flows: net.owned.load(Relaxed),
+        requests: net.requests.open(),
+        latency_us: net.requests.latency_us(),
+        age_ms: if joined == 0 {
+            0
+        } else {
+            age.min(u64::from(u32::MAX)) as u32
+        },
+        cpu_permille: cpu(host),
+        weight: me.settings.weight,
+        ..StateMsg::default()
+    };
     message.set_hears(me.id());
     for m in config.others().filter(|m| m.is_heard(&clock)) {
         message.set_hears(m.id());
-        // Beyond the list's room nothing is said: the origin then repeats a little more.
-        let _ = message.batch_seen.push(BatchSeen {
-            member: m.id(),
-            batch: m.live.batch_seen.load(Relaxed),
-        });
     }
     message
+}
+
+/// Notes when the others have told us all they know.
+fn settle(host: &Host, config: &Config) {
+    let net = &host.net;
+    // A configuration that is still being written does not say yet who the others are.
+    let known = net.settled.xchg(config.generation, Relaxed) == config.generation;
+    if net.joined_ms.load(Relaxed) != 0 || !known || config.local == 0 {
+        return;
+    }
+    let clock = net.clock(config);
+    let (mut others, mut told, mut silent) = (0usize, 0usize, 0usize);
+    for m in config.others() {
+        others = others.saturating_add(1);
+        if m.live.told.load(Relaxed) {
+            told = told.saturating_add(1);
+        } else if !m.is_heard(&clock) {
+            silent = silent.saturating_add(1);
+        }
+    }
+    let waited = clock.now_ms.saturating_sub(clock.born_ms) >= clock.times.down_ms;
+    if member::joined(others, told, silent, waited) {
+        net.joined_ms.store(clock.now_ms.max(1), Relaxed);
+    }
+}
+
+/// The orders that this message tells: all of them if they are few, else some in turn.
+fn orders(host: &Host, config: &Config) -> ([Order; MAX_ORDERS], usize) {
+    let mut out = [Order::default(); MAX_ORDERS];
+    let mut count = 0usize;
+    // One look at each member, beginning behind the last that was told the time before.
+    let last = host.last_order.load(Relaxed);
+    let (mut end, all) = (last, &config.members);
+    let ids = |m: &Member| u32::from(m.id());
+    let turn = Iterator::chain(
+        all.iter().filter(|m| ids(m) > last),
+        all.iter().filter(|m| ids(m) <= last),
+    );
+    for m in turn {
+        let order = m.live.ordered.lock().order;
+        if order.version == 0 {
+            continue;
+        }
+        let Some(slot) = out.get_mut(count) else {
+            break;
+        };
+        *slot = order;
+        count = count.saturating_add(1);
+        end = ids(m);
+    }
+    host.last_order.store(end, Relaxed);
+    (out, count)
 }
 
 /// Busy share of all processors since the last interval.
@@ -104,31 +202,117 @@ fn cpu(host: &Host) -> u16 {
     permille.min(1000) as u16
 }
 
-/// Stores what a member says of itself.
-fn keep(host: &Host, member: &Member, said: &StateMsg) {
-    let live = &member.live;
-    live.heard_ms.store(time::boot_ms().max(1), Relaxed);
-    if !host.net.is_frozen() {
-        live.report(said);
-    }
+/// A member has gone away, or a listener of it.
+fn lost(config: &Config, member: &Member) {
+    let mut flaps = member.live.flaps.lock();
+    flaps.lost(time::boot_ms(), config.farm.scale.into());
+}
+
+/// The member has said something.
+pub(super) fn heard(member: &Member) {
+    member.live.heard_ms.store(time::boot_ms().max(1), Relaxed);
 }
 
 /// A state message has arrived.
-pub(super) fn received(host: &Host, from: &Member, said: &StateMsg) {
-    host.net.count(Reason::StateReceived);
-    let skew = (said.clock_s as i64).wrapping_sub(host.net.now_s() as i64);
+pub(super) fn received(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    from: &Member,
+    said: &State<'_>,
+) {
+    let net = &host.net;
+    net.count(Reason::StateReceived);
+    let fixed = &said.fixed;
+    let skew = (fixed.clock_s as i64).wrapping_sub(net.now_s() as i64);
     from.live.skew_ms.store(skew.saturating_mul(1000), Relaxed);
-    keep(host, from, said);
+    let (head, oldest) = {
+        let ring = net.ring.lock();
+        (ring.head(), ring.oldest())
+    };
+    if !net.is_frozen() && from.live.report(fixed, said.listeners(), head) {
+        lost(config, from);
+    }
+    for order in said.orders() {
+        if let Some(about) = config.member(order.member) {
+            if about.live.order(&order, time::boot_ms()) {
+                events::member(host, about);
+            }
+        }
+    }
+    let now = time::boot_ms();
+    let tell = {
+        let mut audience = from.live.audience.lock();
+        let need = audience.reader.reported(&fixed.arrived, head, oldest);
+        if fixed.wants_all && now >= audience.told_ms || need == Need::All {
+            audience.all = true;
+        }
+        audience.resend = (need == Need::Resend).then_some(fixed.arrived.low);
+        audience.all || audience.resend.is_some()
+    };
+    if tell {
+        host.tell(guard);
+    }
 }
 
-/// Tells listeners which members have changed.
+/// Makes the tables of `maglev` anew whose members have changed.
+fn tables(host: &Host) {
+    let net = &host.net;
+    for index in 0..SERVICES_MAX {
+        let (live, members, candidates) = {
+            let guard = rcu::read_lock();
+            let Some(config) = net.config(&guard) else {
+                return;
+            };
+            let Some(service) = config.services.get(index) else {
+                return;
+            };
+            if service.settings.policy != Policy::Maglev {
+                continue;
+            }
+            let candidates = Candidates::new(host, &guard, config, service, None);
+            // FNV-1a over what the table depends on.
+            let members = candidates.as_slice().iter().filter(|c| c.eligible);
+            let members = members.fold(0xcbf2_9ce4_8422_2325u64, |hash, c| {
+                let word = u64::from(c.id) << 16 | u64::from(c.weight);
+                (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+            let table = service.live.maglev.read(&guard);
+            if table.is_some_and(|t| t.members == members) {
+                continue;
+            }
+            (service.live.clone(), members, candidates)
+        };
+        // Without memory the old one stays, and the next interval tries again.
+        if let Ok(table) = Maglev::new(members, candidates.as_slice()) {
+            live.maglev.replace(Some(table));
+        }
+    }
+}
+
+/// Tells listeners which members have changed, and how far those have come that drain.
 fn announce(host: &Host, guard: &Guard, config: &Config) {
     let clock = host.net.clock(config);
     for member in &config.members {
-        let state = member.seen(guard, config, &clock).state as u32;
-        if member.live.announced.load(Relaxed) != state {
-            member.live.announced.store(state, Relaxed);
+        let seen = member.seen(guard, config, &clock);
+        let mut word = seen.state as u32;
+        if seen.state == Believed::Draining {
+            // Progress is news too.
+            let left = seen.sessions.wrapping_mul(31).wrapping_add(seen.flows);
+            word |= left.wrapping_shl(3);
+        }
+        let before = member.live.announced.xchg(word, Relaxed);
+        if before != word {
             events::member(host, member);
         }
+        let fell = seen.state == Believed::Suspect || seen.state == Believed::Down;
+        if before == Believed::Up as u32 && fell && member.live.admin() == AdminState::Up {
+            lost(config, member);
+        }
+        let damped = {
+            let mut flaps = member.live.flaps.lock();
+            flaps.damped(clock.now_ms, config.farm.scale.into())
+        };
+        member.live.damped.store(damped, Relaxed);
     }
 }

@@ -7,10 +7,12 @@ use kernel::{
     sync::{
         atomic::Relaxed,
         rcu::{self, Guard},
+        ArcBorrow, //
     },
 };
 
 use super::{
+    decision,
     directory,
     events::{self, Cause},
     host::Host,
@@ -40,6 +42,10 @@ const ENTRY_CLOSING_MS: u64 = 2_000;
 /// Silence after which a connection is asked whether the client has what was put in, in ms.
 const SETTLED_MS: u64 = 1_000;
 
+/// Sessions that one sweep moves away from a member whose drain is overdue: no more than half of
+/// what can be sent again.
+const MOVES: u32 = 2_048;
+
 /// Entries that are looked at under one RCU section.
 const BATCH: u32 = 256;
 
@@ -49,11 +55,12 @@ pub(super) struct SweepJob;
 impl Job for SweepJob {
     type State = Host;
 
-    fn run(host: &Host) -> u32 {
-        held(host);
-        let swept = flows(host)
-            .and_then(|()| sessions(host))
-            .and_then(|()| directory::sweep(host));
+    fn run(host: ArcBorrow<'_, Host>) -> u32 {
+        held(&host);
+        host.net.requests.sweep(time::boot_ms());
+        let swept = flows(&host)
+            .and_then(|()| sessions(&host))
+            .and_then(|()| directory::sweep(&host));
         if swept.is_err() {
             host.net.count(Reason::DropNoMemory);
         }
@@ -199,12 +206,13 @@ fn sessions(host: &Host) -> Result {
     let net = &host.net;
     let now = net.now();
     let mut homed = 0u32;
+    let mut moves = MOVES;
     let mut walk = net.sessions.walk()?;
     loop {
         let mut left = BATCH;
         let more = walk.next(|guard, entry| {
             if let Some(config) = net.config(guard) {
-                one_session(host, guard, config, entry, now, &mut homed);
+                one_session(host, guard, config, entry, now, &mut homed, &mut moves);
             }
             left = left.saturating_sub(1);
             left > 0
@@ -213,7 +221,7 @@ fn sessions(host: &Host) -> Result {
             break;
         }
     }
-    net.homed.store(homed, Relaxed);
+    net.set_homed(homed);
     Ok(())
 }
 
@@ -224,26 +232,33 @@ fn one_session(
     entry: Ref<'_, crate::table::session::Key, Session>,
     now: u32,
     homed: &mut u32,
+    moves: &mut u32,
 ) {
     let net = &host.net;
     let a = entry.association(entry.key());
-    // Timeouts are those of the group's first service.
-    let of = |c: &Config| {
-        let s = c.services.iter().find(|s| s.settings.group == a.group)?;
-        Some(Timeouts {
-            idle: s.settings.idle_s,
-            absolute: s.settings.absolute_s,
-            ..Timeouts::default()
-        })
+    let timeouts = config.timeouts(a.group);
+    let pressed = session::pressed(net.sessions.len(), limits::SESSIONS_CEILING);
+    let early = Timeouts {
+        tentative: timeouts.tentative.min(pressed),
+        ..timeouts
     };
-    let timeouts = of(config).unwrap_or_default();
-    if session::expired(&a, config.local, now, &timeouts) {
+    if session::expired(&a, config.local, now, &early) {
         if net.sessions.remove(guard, entry) {
-            net.count(Reason::SessionExpired);
+            let due = session::expired(&a, config.local, now, &timeouts);
+            net.count(match due {
+                true => Reason::SessionExpired,
+                false => Reason::SessionEvicted,
+            });
             events::session(host, &a, Cause::Expire);
         }
     } else if a.home == config.local && a.flags & Association::ENDED == 0 {
-        *homed = homed.saturating_add(1);
+        let overdue = config.me().is_some_and(|me| me.live.overdue(now));
+        if overdue && *moves > 0 {
+            *moves = moves.saturating_sub(1);
+            decision::leave(host, guard, config, &a);
+        } else {
+            *homed = homed.saturating_add(1);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{Arc, ArcBorrow}, //
 };
 
 use super::ffi;
@@ -23,7 +23,7 @@ pub(crate) trait Job: 'static {
 
     /// Runs once for each time the work was queued. May sleep. Answers after how many
     /// milliseconds it wants to run again; 0 for not.
-    fn run(state: &Self::State) -> u32;
+    fn run(state: ArcBorrow<'_, Self::State>) -> u32;
 }
 
 /// A work item for one state. Dropping it waits until it no longer runs.
@@ -43,8 +43,9 @@ unsafe impl<J: Job> Send for Work<J> {}
 unsafe impl<J: Job> Sync for Work<J> {}
 
 extern "C" fn thunk<J: Job>(state: *mut c_void) -> u32 {
-    // SAFETY: By the invariant of `Work`: the work holds the state until it can no longer run.
-    J::run(unsafe { &*state.cast::<J::State>() })
+    // SAFETY: By the invariant of `Work` this is the address inside an `Arc`, and the work holds
+    // the state until it can no longer run.
+    J::run(unsafe { ArcBorrow::from_raw(state.cast::<J::State>()) })
 }
 
 impl<J: Job> Work<J> {

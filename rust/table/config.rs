@@ -12,7 +12,11 @@ use super::{
     service::Service, //
 };
 use crate::{
-    decide::{limits, member::Times},
+    decide::{
+        limits,
+        member::{stretched, Times},
+        session::Timeouts, //
+    },
     wire::{addr::Addr, geneve}, //
 };
 
@@ -29,22 +33,8 @@ pub(crate) struct Farm {
     pub(crate) id: u32,
     /// Bytes of an IP packet that the network between the members carries.
     pub(crate) fabric_mtu: u16,
-}
-
-impl Farm {
-    /// Milliseconds between state messages.
-    pub(crate) fn interval(&self) -> u64 {
-        u64::from(self.interval_ms).saturating_mul(u64::from(self.scale))
-    }
-
-    /// The time constants by which members are judged.
-    pub(crate) fn times(&self) -> Times {
-        let scaled = limits::DOWN_MS.saturating_mul(u64::from(self.scale));
-        Times {
-            interval_ms: self.interval(),
-            down_ms: scaled.max(self.interval().saturating_mul(5)),
-        }
-    }
+    /// Per cent of the members that may be left out for coming and going.
+    pub(crate) eject_max: u8,
 }
 
 /// One bit for each TCP port: foreign packets cost one load.
@@ -78,6 +68,7 @@ impl Config {
                     scale: 1,
                     id: 0,
                     fabric_mtu: limits::FABRIC_MTU,
+                    eject_max: limits::EJECT_MAX,
                 },
                 members: KVec::new(),
                 services: KVec::new(),
@@ -121,6 +112,35 @@ impl Config {
         for s in &self.services {
             self.ports.set(s.port);
         }
+    }
+
+    /// Milliseconds between state messages to one member.
+    pub(crate) fn interval(&self) -> u64 {
+        let scaled = u64::from(self.farm.interval_ms).saturating_mul(u64::from(self.farm.scale));
+        stretched(scaled, self.members.len())
+    }
+
+    /// The time constants by which members are judged.
+    pub(crate) fn times(&self) -> Times {
+        let scaled = limits::DOWN_MS.saturating_mul(u64::from(self.farm.scale));
+        Times {
+            interval_ms: self.interval(),
+            down_ms: scaled.max(self.interval().saturating_mul(5)),
+        }
+    }
+
+    /// How long sessions of a group last: the longest that one of its services says.
+    pub(crate) fn timeouts(&self, group: u16) -> Timeouts {
+        let of_group = self.services.iter().filter(|s| s.settings.group == group);
+        let longest = of_group.fold(None, |t: Option<Timeouts>, s| {
+            let (idle, absolute) = t.map_or((0, 0), |t| (t.idle, t.absolute));
+            Some(Timeouts {
+                idle: idle.max(s.settings.idle_s),
+                absolute: absolute.max(s.settings.absolute_s),
+                ..Timeouts::default()
+            })
+        });
+        longest.unwrap_or_default()
     }
 
     /// The member of a number.

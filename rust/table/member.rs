@@ -17,6 +17,9 @@ use super::{
 };
 use crate::{
     decide::{
+        batch,
+        health::Flaps,
+        join::{Intake, Sending},
         load::{self, Report},
         member::{self, Liveness, Times},
         replay::Window, //
@@ -24,7 +27,7 @@ use crate::{
     kapi::{lock::BhLock, rcu::RcuCell, tunnel::Route},
     wire::{
         addr::Addr,
-        control::{AdminState, StateMsg, HEARS_WORDS, MAX_LISTENERS},
+        control::{AdminState, Listener, Order, StateMsg, HEARS_WORDS, MAX_LISTENERS},
     },
 };
 
@@ -39,8 +42,6 @@ pub(crate) struct Settings {
     pub(crate) addr: Addr,
     /// Share of new sessions; 0 gets none.
     pub(crate) weight: u16,
-    /// What the operator wants.
-    pub(crate) admin: AdminState,
     /// Forced answer to "is it us?"; by its address when `None`.
     pub(crate) local: Option<bool>,
 }
@@ -94,6 +95,18 @@ impl State {
     }
 }
 
+impl From<State> for Liveness {
+    fn from(s: State) -> Self {
+        match s {
+            State::Up => Self::Up,
+            State::Suspect => Self::Suspect,
+            State::Down => Self::Down,
+            State::Joining => Self::Joining,
+            State::Draining => Self::Draining,
+        }
+    }
+}
+
 impl From<Liveness> for State {
     fn from(l: Liveness) -> Self {
         match l {
@@ -115,14 +128,49 @@ pub(crate) struct Clock {
     pub(crate) born_ms: u64,
     /// Intervals of the farm.
     pub(crate) times: Times,
+    /// How long slow start lasts.
+    pub(crate) slow_start_ms: u64,
 }
 
-/// The replay state of one peer.
+/// What has come from one peer since it started.
+#[derive(Default)]
 pub(crate) struct Inbox {
-    /// Boot nonce that `window` belongs to.
+    /// Boot nonce that the rest belongs to.
     pub(crate) nonce: u64,
     /// Sequence numbers seen.
     pub(crate) window: Window,
+    /// Which of its associations have arrived.
+    pub(crate) seen: batch::Seen,
+    /// How much of all that it knows.
+    pub(crate) intake: Intake,
+}
+
+/// What one peer has of ours, and needs.
+#[derive(Default)]
+pub(crate) struct Audience {
+    /// What it reported.
+    pub(crate) reader: batch::Reader,
+    /// It is to be told everything.
+    pub(crate) all: bool,
+    /// Before this time (ms since boot) that it wants everything is old news.
+    pub(crate) told_ms: u64,
+    /// It lacks some; behind this number they were not sent again yet.
+    pub(crate) resend: Option<u64>,
+    /// The walk that tells it everything.
+    pub(crate) sending: Option<Sending>,
+}
+
+/// What an operator wants of a member, and what it was like when this was heard.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Ordered {
+    /// The newest order.
+    pub(crate) order: Order,
+    /// When it came, ms since boot.
+    pub(crate) since_ms: u64,
+    /// Sessions at that time.
+    pub(crate) sessions: u32,
+    /// Flows at that time.
+    pub(crate) flows: u32,
 }
 
 /// What changes by itself; kept when settings change.
@@ -133,30 +181,51 @@ pub(crate) struct Live {
     pub(crate) heard_ms: Atomic<u64>,
     /// Boot nonce of its present start; 0 for unknown.
     pub(crate) nonce: Atomic<u64>,
-    /// Replay window.
+    /// What has come from it.
     pub(crate) inbox: BhLock<Inbox>,
+    /// What it has of ours.
+    pub(crate) audience: BhLock<Audience>,
+    /// It has told us everything once since we started.
+    pub(crate) told: Atomic<bool>,
+    /// The newest order about it; the next two repeat parts of it for readers without the lock.
+    pub(crate) ordered: BhLock<Ordered>,
+    admin: Atomic<u32>,
+    deadline: Atomic<u32>,
     sessions: Atomic<u32>,
     flows: Atomic<u32>,
     requests: Atomic<u32>,
+    /// Microseconds from a request to its answer.
+    pub(crate) latency_us: Atomic<u32>,
     cpu: Atomic<u32>,
-    admin: Atomic<u32>,
+    joined: Atomic<bool>,
+    /// Milliseconds since it joined, when it was last heard.
+    age_ms: Atomic<u32>,
     /// Generation of its configuration.
     pub(crate) generation: Atomic<u32>,
     /// Its clock minus ours in ms when it was last heard.
     pub(crate) skew_ms: Atomic<i64>,
-    /// Sessions given to it since its last report.
-    unreported: Atomic<u32>,
-    /// Service hashes with a listener; 0 = free.
-    listeners: [Atomic<u32>; MAX_LISTENERS],
+    /// Sessions given to it that its reports cannot contain yet: since `given_mark` was taken, and
+    /// before.
+    given: Atomic<u32>,
+    given_before: Atomic<u32>,
+    /// Number of our last association when `given` was last moved to `given_before`.
+    given_mark: Atomic<u64>,
+    /// Services with a listener: hash << 32 | fill of the accept queue in permille; 0 = free.
+    listeners: [Atomic<u64>; MAX_LISTENERS],
     /// The members that it hears.
     pub(crate) hears: [Atomic<u64>; HEARS_WORDS],
-    /// Number of the last batch of associations received from it.
-    pub(crate) batch_seen: Atomic<u64>,
-    /// The state last told to listeners of the `member` group.
+    /// How often it has gone away lately.
+    pub(crate) flaps: BhLock<Flaps>,
+    /// It has come and gone too often to get new sessions.
+    pub(crate) damped: Atomic<bool>,
+    /// The state last told to listeners of the `member` group, and with a member that drains, a
+    /// number that changes with its progress.
     pub(crate) announced: Atomic<u32>,
     /// Overrides; replaced under `Net::control`.
     pub(crate) belief: RcuCell<Belief>,
 }
+
+const MOVES: u32 = 4;
 
 impl Live {
     fn new() -> Result<Self> {
@@ -164,24 +233,28 @@ impl Live {
             route: Route::new()?,
             heard_ms: Atomic::new(0),
             nonce: Atomic::new(0),
-            inbox: BhLock::new(
-                Inbox {
-                    nonce: 0,
-                    window: Window::default(),
-                },
-                GFP_KERNEL,
-            )?,
+            inbox: BhLock::new(Inbox::default(), GFP_KERNEL)?,
+            audience: BhLock::new(Audience::default(), GFP_KERNEL)?,
+            told: Atomic::new(false),
+            ordered: BhLock::new(Ordered::default(), GFP_KERNEL)?,
+            admin: Atomic::new(0),
+            deadline: Atomic::new(0),
             sessions: Atomic::new(0),
             flows: Atomic::new(0),
             requests: Atomic::new(0),
+            latency_us: Atomic::new(0),
             cpu: Atomic::new(0),
-            admin: Atomic::new(0),
+            joined: Atomic::new(false),
+            age_ms: Atomic::new(0),
             generation: Atomic::new(0),
             skew_ms: Atomic::new(0),
-            unreported: Atomic::new(0),
-            listeners: [const { Atomic::new(0u32) }; MAX_LISTENERS],
+            given: Atomic::new(0),
+            given_before: Atomic::new(0),
+            given_mark: Atomic::new(0),
+            listeners: [const { Atomic::new(0u64) }; MAX_LISTENERS],
             hears: [const { Atomic::new(0u64) }; HEARS_WORDS],
-            batch_seen: Atomic::new(0),
+            flaps: BhLock::new(Flaps::default(), GFP_KERNEL)?,
+            damped: Atomic::new(false),
             announced: Atomic::new(State::Down as u32),
             belief: RcuCell::new()?,
         })
@@ -189,36 +262,104 @@ impl Live {
 
     /// Stores what a member reports. Fields change one by one: a reader may see some of the old
     /// and some of the new, which is no worse than a report that came a moment later.
-    pub(crate) fn report(&self, state: &StateMsg) {
-        self.sessions.store(state.sessions, Relaxed);
-        self.flows.store(state.flows, Relaxed);
-        self.requests.store(state.requests, Relaxed);
-        self.cpu.store(u32::from(state.cpu_permille), Relaxed);
-        self.admin.store(state.admin as u32, Relaxed);
-        self.generation.store(state.generation, Relaxed);
-        let mut with = state.listeners.as_slice().iter().filter(|l| l.present);
+    ///
+    /// `pushed` is the number of our last association; a member that has all up to one has counted
+    /// the sessions that we gave to it before. Returns whether it has lost a listener.
+    pub(crate) fn report(
+        &self,
+        said: &StateMsg,
+        listeners: impl Iterator<Item = Listener>,
+        pushed: u64,
+    ) -> bool {
+        self.sessions.store(said.sessions, Relaxed);
+        self.flows.store(said.flows, Relaxed);
+        self.requests.store(said.requests, Relaxed);
+        self.latency_us.store(said.latency_us, Relaxed);
+        self.cpu.store(u32::from(said.cpu_permille), Relaxed);
+        self.joined.store(said.joined, Relaxed);
+        self.age_ms.store(said.age_ms, Relaxed);
+        self.generation.store(said.generation, Relaxed);
+        let mut with = listeners.filter(|l| l.present);
+        let (mut before, mut after) = (0u32, 0u32);
         for slot in &self.listeners {
-            slot.store(with.next().map_or(0, |l| l.service), Relaxed);
+            let new = with.next().map_or(0, |l| pack(&l));
+            before = before.saturating_add(u32::from(slot.xchg(new, Relaxed) != 0));
+            after = after.saturating_add(u32::from(new != 0));
         }
-        for (slot, word) in self.hears.iter().zip(state.hears) {
+        for (slot, word) in self.hears.iter().zip(said.hears) {
             slot.store(word, Relaxed);
         }
-        // What was assigned before this report was made is in it, give or take one interval.
-        self.unreported.store(0, Relaxed);
+        if said.arrived.low >= self.given_mark.load(Relaxed) {
+            self.given_mark.store(pushed, Relaxed);
+            let given = self.given.xchg(0, Relaxed);
+            self.given_before.store(given, Relaxed);
+        }
+        after < before
     }
 
     /// Counts a session that was given to the member.
     pub(crate) fn assigned(&self) {
-        self.unreported.fetch_add(1, Relaxed);
+        self.given.fetch_add(1, Relaxed);
     }
 
     /// Forgets what an earlier start of the member said.
     pub(crate) fn restarted(&self) {
-        self.batch_seen.store(0, Relaxed);
+        *self.audience.lock() = Audience::default();
+        self.joined.store(false, Relaxed);
+        self.given_mark.store(0, Relaxed);
         for slot in &self.listeners {
             slot.store(0, Relaxed);
         }
     }
+
+    /// Takes an order, if it is newer than what is known; whether it is. Any context.
+    pub(crate) fn order(&self, new: &Order, now_ms: u64) -> bool {
+        let mut ordered = self.ordered.lock();
+        if !member::replaces(new, &ordered.order) {
+            return false;
+        }
+        *ordered = Ordered {
+            order: *new,
+            since_ms: now_ms,
+            sessions: self.sessions.load(Relaxed),
+            flows: self.flows.load(Relaxed),
+        };
+        let moves = if new.moves { MOVES } else { 0 };
+        self.admin.store(new.state as u32 | moves, Relaxed);
+        self.deadline.store(new.deadline, Relaxed);
+        true
+    }
+
+    /// What the operator wants.
+    pub(crate) fn admin(&self) -> AdminState {
+        match self.admin.load(Relaxed) & 3 {
+            n if n == AdminState::Down as u32 => AdminState::Down,
+            n if n == AdminState::Draining as u32 => AdminState::Draining,
+            _ => AdminState::Up,
+        }
+    }
+
+    /// Whether its sessions are to get new homes although it is there, at `now` of the farm's
+    /// clock.
+    pub(crate) fn moves(&self, now: u32) -> bool {
+        let word = self.admin.load(Relaxed);
+        if word & 3 != AdminState::Draining as u32 {
+            return false;
+        }
+        word & MOVES != 0 || self.overdue(now)
+    }
+
+    /// Whether it drains and the deadline has passed.
+    pub(crate) fn overdue(&self, now: u32) -> bool {
+        let deadline = self.deadline.load(Relaxed);
+        self.admin() == AdminState::Draining && deadline != 0 && now >= deadline
+    }
+}
+
+/// A listener in a slot of [`Live::listeners`].
+fn pack(l: &Listener) -> u64 {
+    let fill = load::fill(l.accept_depth, l.accept_limit);
+    u64::from(l.service) << 32 | u64::from(fill)
 }
 
 /// What selection and people see of a member: its report with the overrides applied.
@@ -236,8 +377,10 @@ pub(crate) struct Seen {
     pub(crate) requests: u32,
     /// CPU share in permille.
     pub(crate) cpu: u16,
-    /// See [`crate::decide::load`].
-    pub(crate) load: u32,
+    /// Microseconds from a request to its answer.
+    pub(crate) latency_us: u32,
+    /// What of its work counts in a selection.
+    pub(crate) report: Report,
 }
 
 /// A member.
@@ -278,15 +421,6 @@ impl Member {
 
     /// What the rules of [`member`] need.
     fn heard(&self, clock: &Clock) -> member::Seen {
-        let said = match self.live.admin.load(Relaxed) {
-            n if n == AdminState::Down as u32 => AdminState::Down,
-            n if n == AdminState::Draining as u32 => AdminState::Draining,
-            _ => AdminState::Up,
-        };
-        let admin = match self.settings.admin {
-            AdminState::Up => said,
-            ours => ours,
-        };
         member::Seen {
             // A member hears itself, however late its own timer runs.
             last_heard_ms: if self.local {
@@ -294,8 +428,8 @@ impl Member {
             } else {
                 self.live.heard_ms.load(Relaxed).max(clock.born_ms)
             },
-            admin,
-            joined: true,
+            admin: self.live.admin(),
+            joined: self.live.joined.load(Relaxed),
         }
     }
 
@@ -320,10 +454,9 @@ impl Member {
             State::Down
         } else {
             let mut votes = member::Votes::default();
-            for voter in config
-                .others()
-                .filter(|v| v.id() != self.id() && v.is_heard(clock))
-            {
+            let others = config.others().filter(|v| v.id() != self.id());
+            // Who is heard needs no witnesses.
+            for voter in others.filter(|v| !self.is_heard(clock) && v.is_heard(clock)) {
                 votes.add(voter.hears(self.id()));
             }
             member::liveness(&self.heard(clock), clock.now_ms, &clock.times, &votes).into()
@@ -332,7 +465,10 @@ impl Member {
             sessions: belief.sessions.unwrap_or(live.sessions.load(Relaxed)),
             requests: belief.requests.unwrap_or(live.requests.load(Relaxed)),
             cpu_permille: belief.cpu.unwrap_or(live.cpu.load(Relaxed) as u16),
-            unreported: live.unreported.load(Relaxed),
+            unreported: live
+                .given
+                .load(Relaxed)
+                .saturating_add(live.given_before.load(Relaxed)),
         };
         Seen {
             state: belief.state.unwrap_or(state),
@@ -341,25 +477,41 @@ impl Member {
             flows: belief.flows.unwrap_or(live.flows.load(Relaxed)),
             requests: report.requests,
             cpu: report.cpu_permille,
-            load: load::load(&report),
+            latency_us: live.latency_us.load(Relaxed),
+            report,
         }
     }
 
-    /// Whether it reports a listener for a service (by the service's hash).
-    pub(crate) fn has_listener(&self, guard: &Guard, service: u32) -> bool {
+    /// Its share of new sessions in slow start, permille.
+    pub(crate) fn ramp(&self, clock: &Clock) -> u16 {
+        // Its age grows between two reports.
+        let since = clock
+            .now_ms
+            .saturating_sub(self.live.heard_ms.load(Relaxed));
+        let age = u64::from(self.live.age_ms.load(Relaxed)).saturating_add(since);
+        member::ramp(age, clock.slow_start_ms)
+    }
+
+    /// How full its accept queue for a service is, permille, if it reports a listener for it (by
+    /// the service's hash).
+    pub(crate) fn listener(&self, guard: &Guard, service: u32) -> Option<u16> {
+        let slots = self.live.listeners.iter().map(|slot| slot.load(Relaxed));
+        let fill = slots
+            .filter(|slot| (slot >> 32) as u32 == service)
+            .map(|slot| slot as u16)
+            .next();
         match self.live.belief.read(guard).and_then(|b| b.listener) {
-            Some(believed) => believed,
-            None => self
-                .live
-                .listeners
-                .iter()
-                .any(|l| l.load(Relaxed) == service),
+            Some(true) => Some(fill.unwrap_or(0)),
+            Some(false) => None,
+            None => fill,
         }
     }
 
     /// For how many services it reports a listener.
     pub(crate) fn listeners(&self) -> u32 {
         let all = self.live.listeners.iter();
-        all.filter(|l| l.load(Relaxed) != 0).count() as u32
+        all.fold(0, |n: u32, l| {
+            n.saturating_add(u32::from(l.load(Relaxed) != 0))
+        })
     }
 }

@@ -18,11 +18,13 @@ use super::{
     keys::KeyRing,
     member::Clock,
     pending::Pending,
-    session::Sessions, //
+    requests::Requests,
+    session::{Applied, Sessions}, //
 };
 use crate::{
-    decide::{limits, reason::Reason},
-    kapi::{counters::Counters, pernet::NetNs, rcu::RcuCell, time},
+    decide::{batch::Ring, limits, reason::Reason},
+    kapi::{counters::Counters, lock::BhLock, pernet::NetNs, rcu::RcuCell, time},
+    wire::control::Association,
 };
 
 /// Switches for tests and for looking closer (`homing debug`).
@@ -83,12 +85,21 @@ pub(crate) struct Net {
     pub(crate) debug: Debug,
     /// Number of the last control message sent; one count for all receivers.
     pub(crate) sequence: Atomic<u64>,
-    /// Number of the last batch of associations sent.
-    pub(crate) batch: Atomic<u64>,
+    /// Associations pushed to the others.
+    pub(crate) ring: BhLock<Ring<KVVec<Association>>>,
+    /// Number of the last walk through the sessions for another member.
+    pub(crate) walks: Atomic<u32>,
+    /// When the others had told us all they know, in ms since boot; 0: not yet.
+    pub(crate) joined_ms: Atomic<u64>,
+    /// Generation of the configuration at the last interval.
+    pub(crate) settled: Atomic<u32>,
+    /// Requests that are being answered here.
+    pub(crate) requests: Requests,
     /// CPU times at the last interval.
     pub(crate) cpu_before: CpuTimes,
-    /// Sessions whose home we are, counted by the last sweep.
-    pub(crate) homed: Atomic<u32>,
+    /// Sessions whose home we are: counted by each sweep, and kept up to date between two. A few
+    /// may be counted twice or not at all until the next.
+    homed: Atomic<i32>,
     /// Flows that we own, counted by the last sweep.
     pub(crate) owned: Atomic<u32>,
 }
@@ -118,7 +129,18 @@ impl Net {
                 clock_offset: Atomic::new(0),
             },
             sequence: Atomic::new(0),
-            batch: Atomic::new(0),
+            ring: BhLock::new(
+                Ring::new(KVVec::from_elem(
+                    Association::default(),
+                    limits::RING,
+                    GFP_KERNEL,
+                )?),
+                GFP_KERNEL,
+            )?,
+            walks: Atomic::new(0),
+            joined_ms: Atomic::new(0),
+            settled: Atomic::new(0),
+            requests: Requests::new()?,
             cpu_before: CpuTimes::new(),
             homed: Atomic::new(0),
             owned: Atomic::new(0),
@@ -180,8 +202,37 @@ impl Net {
         Clock {
             now_ms: time::boot_ms(),
             born_ms: self.born_ms,
-            times: config.farm.times(),
+            times: config.times(),
+            slow_start_ms: limits::SLOW_START_MS.saturating_mul(u64::from(config.farm.scale)),
         }
+    }
+
+    /// Stores an association unless a newer one is known. Any context.
+    pub(crate) fn apply(&self, guard: &Guard, config: &Config, a: &Association) -> Applied {
+        let applied = self.sessions.apply(guard, a);
+        let here = |a: &Association| {
+            i32::from(a.home == config.local && a.flags & Association::ENDED == 0)
+        };
+        let more = match &applied {
+            Applied::New => here(a),
+            Applied::Changed(old) => here(a).wrapping_sub(here(old)),
+            Applied::Stale(_) | Applied::Full => 0,
+        };
+        if more != 0 {
+            self.homed.fetch_add(more, Relaxed);
+        }
+        applied
+    }
+
+    /// Sessions whose home we are.
+    pub(crate) fn homed(&self) -> u32 {
+        self.homed.load(Relaxed).max(0) as u32
+    }
+
+    /// They have been counted.
+    pub(crate) fn set_homed(&self, count: u32) {
+        self.homed
+            .store(i32::try_from(count).unwrap_or(i32::MAX), Relaxed);
     }
 
     /// Whether the stored member states are frozen.

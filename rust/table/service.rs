@@ -12,7 +12,11 @@ use kernel::{
 
 use super::text::Text;
 use crate::{
-    decide::{limits, select::Policy},
+    decide::{
+        limits,
+        select::{maglev, wrr, Candidate, Policy},
+    },
+    kapi::{lock::BhLock, rcu::RcuCell},
     wire::addr::Addr, //
 };
 
@@ -74,12 +78,52 @@ impl Settings {
 
 /// What changes while the service runs; kept when settings change.
 pub(crate) struct Live {
-    /// Place in the turn of round robin.
+    /// Place in the turn of `rr`.
     pub(crate) cursor: Atomic<u32>,
+    /// Accounts of `wrr`.
+    pub(crate) credits: BhLock<wrr::Credits>,
+    /// Table of `maglev`; made at the interval after a member came or went.
+    pub(crate) maglev: RcuCell<Maglev>,
     /// Sessions begun through this service here.
     pub(crate) sessions: Atomic<u64>,
     /// Connections decided for it here.
     pub(crate) connections: Atomic<u64>,
+}
+
+/// A table of `maglev` and the members that it was made of.
+pub(crate) struct Maglev {
+    /// What tells sets of members apart.
+    pub(crate) members: u64,
+    /// Ids of the members, in the order of the places' indices.
+    ids: [u16; limits::MEMBERS_MAX],
+    places: KVVec<u8>,
+}
+
+impl Maglev {
+    /// The table of some candidates. Process context; takes milliseconds.
+    pub(crate) fn new(members: u64, candidates: &[Candidate]) -> Result<KBox<Self>> {
+        let mut places = KVVec::from_elem(maglev::NOBODY, maglev::SIZE, GFP_KERNEL)?;
+        maglev::fill(&mut places, candidates);
+        let mut ids = [0; limits::MEMBERS_MAX];
+        for (id, c) in ids.iter_mut().zip(candidates) {
+            *id = c.id;
+        }
+        Ok(KBox::new(
+            Self {
+                members,
+                ids,
+                places,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// The member for a client's number; `may` is asked for ids.
+    pub(crate) fn pick(&self, client: u64, may: impl Fn(u16) -> bool) -> Option<u16> {
+        let id = |index: usize| self.ids.get(index).copied();
+        let index = maglev::pick(&self.places, client, |index| id(index).is_some_and(&may));
+        id(index?)
+    }
 }
 
 /// A service.
@@ -109,6 +153,8 @@ impl Service {
             None => Arc::new(
                 Live {
                     cursor: Atomic::new(0),
+                    credits: BhLock::new(wrr::Credits::default(), GFP_KERNEL)?,
+                    maglev: RcuCell::new()?,
                     sessions: Atomic::new(0),
                     connections: Atomic::new(0),
                 },

@@ -85,10 +85,10 @@ impl Session {
 pub(crate) enum Applied {
     /// It was not known.
     New,
-    /// It replaced, or added to, what was known.
-    Changed,
-    /// It is older, or known.
-    Stale,
+    /// It replaced, or added to, what was known: this.
+    Changed(Association),
+    /// It is older, or known: this is.
+    Stale(Association),
     /// There is no room or no memory.
     Full,
 }
@@ -126,17 +126,17 @@ impl Sessions {
         for _ in 0..4 {
             let old = entry.association(&new.key);
             if merge(Some(&old), new) == Merge::Ignore {
-                return Applied::Stale;
+                return Applied::Stale(old);
             }
             let both = combine(Some(&old), new);
             if entry.place.cmpxchg(place(&old), place(&both), Full).is_ok() {
                 // Flags of another version do not carry over, but "ended" always does.
                 entry.flags.store(u32::from(both.flags), Relaxed);
                 entry.used.store(both.last_used, Relaxed);
-                return Applied::Changed;
+                return Applied::Changed(old);
             }
         }
-        Applied::Stale
+        Applied::Stale(entry.association(&new.key))
     }
 
     /// Takes a session out. Any context.

@@ -5,7 +5,7 @@
 
 use homing_pure::wire::addr::{Addr, Tuple};
 use homing_pure::wire::control::{
-    self, AdminState, Association, BatchSeen, Body, Listener, StateMsg,
+    self, AdminState, Arrived, Association, Body, Listener, Order, StateMsg,
 };
 use homing_pure::wire::geneve::{self, Data, Frame, HandOff, Inner, Route, Sender};
 use homing_pure::wire::{checksum, ip, sack, tcp};
@@ -145,27 +145,34 @@ prop_compose! {
 
 prop_compose! {
     fn state()(
-        words in any::<[u32; 4]>(), clock_s: u64, cpu_permille: u16, weight: u16,
-        admin in prop_oneof![
+        words in any::<[u32; 6]>(), clock_s: u64, cpu_permille: u16, weight: u16,
+        joined: bool, wants_all: bool, hears in any::<[u64; 16]>(), low: u64,
+        map in any::<[u64; control::SEEN_WORDS]>(),
+    ) -> StateMsg {
+        let [generation, sessions, flows, requests, latency_us, age_ms] = words;
+        StateMsg {
+            generation, joined, clock_s, sessions, flows, requests, latency_us, age_ms,
+            cpu_permille, weight, hears, wants_all, arrived: Arrived { low, map },
+        }
+    }
+}
+
+prop_compose! {
+    fn listener()(
+        service: u32, accept_depth: u16, accept_limit in 0..=Listener::LIMIT_MAX, present: bool,
+    ) -> Listener {
+        Listener { service, accept_depth, accept_limit, present }
+    }
+}
+
+prop_compose! {
+    fn order()(
+        member: u16, by: u16, version: u32, deadline: u32, moves: bool,
+        state in prop_oneof![
             Just(AdminState::Up), Just(AdminState::Down), Just(AdminState::Draining),
         ],
-        listeners in vec(any::<(u32, u16, u16, bool)>(), 0..=control::MAX_LISTENERS),
-        hears in any::<[u64; 16]>(),
-        seen in vec(any::<(u16, u64)>(), 0..=control::MAX_BATCHES_SEEN),
-    ) -> StateMsg {
-        let [generation, sessions, flows, requests] = words;
-        let mut msg = StateMsg {
-            generation, sessions, flows, requests, clock_s, cpu_permille, weight, admin, hears,
-            ..StateMsg::default()
-        };
-        for (service, accept_depth, accept_limit, present) in listeners {
-            let listener = Listener { service, accept_depth, accept_limit, present };
-            msg.listeners.push(listener).unwrap();
-        }
-        for (member, batch) in seen {
-            msg.batch_seen.push(BatchSeen { member, batch }).unwrap();
-        }
-        msg
+    ) -> Order {
+        Order { member, by, version, state, moves, deadline }
     }
 }
 
@@ -370,7 +377,7 @@ proptest! {
         prop_assert!(bytes.len() <= control::MAX_MESSAGE);
         let read = control::parse(&bytes).unwrap();
         prop_assert_eq!((read.header, read.mac_offset), (header, bytes.len() - 16));
-        let Body::Associations { batch: b, records: got } = read.body else { panic!() };
+        let Body::Associations { first: b, records: got } = read.body else { panic!() };
         prop_assert_eq!(b, batch);
         prop_assert_eq!(got.collect::<Vec<_>>(), records);
         for n in 0..bytes.len() {
@@ -381,12 +388,19 @@ proptest! {
     }
 
     #[test]
-    fn state_is_read_back(header in header(), msg in state(), change in 1u8..) {
-        let bytes = emitted(|buf| control::emit_state(buf, &header, &msg));
-        prop_assert!(bytes.len() <= control::MAX_MESSAGE);
+    fn state_is_read_back(
+        header in header(), msg in state(), change in 1u8..,
+        listeners in vec(listener(), 0..4),
+        orders in vec(order(), 0..3),
+    ) {
+        let bytes = emitted(|buf| control::emit_state(buf, &header, &msg, &listeners, &orders));
+        prop_assert!(bytes.len() <= control::MAX_STATE);
         let read = control::parse(&bytes).unwrap();
         prop_assert_eq!(read.header, header);
-        assert!(matches!(read.body, Body::State(got) if got == msg));
+        let Body::State(got) = read.body else { panic!() };
+        prop_assert_eq!(got.fixed, msg);
+        prop_assert_eq!(got.listeners().collect::<Vec<_>>(), listeners);
+        prop_assert_eq!(got.orders().collect::<Vec<_>>(), orders);
         for n in 0..bytes.len() {
             prop_assert!(control::parse(&bytes[..n]).is_err());
         }

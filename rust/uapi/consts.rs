@@ -117,25 +117,72 @@ impl AdminState {
     }
 }
 
+/// What happens to the sessions of a member that drains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum DrainMode {
+    /// They stay until they end.
+    Finish = 0,
+    /// Each gets a new home at its next connection.
+    Move = 1,
+}
+
+impl DrainMode {
+    /// Every value, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Finish, Self::Move];
+
+    /// The value with this number; `None` when the contract has no such value.
+    pub const fn from_u32(value: u32) -> Option<Self> {
+        match value {
+            0 => Some(Self::Finish),
+            1 => Some(Self::Move),
+            _ => None,
+        }
+    }
+
+    /// The name as the contract spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Finish => "finish",
+            Self::Move => "move",
+        }
+    }
+}
+
 /// How the home of a new session is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Policy {
     /// Two drawn by weight, the less loaded one wins.
     P2c = 0,
-    /// Weighted round robin.
+    /// In turn, each as often as its weight says.
     Rr = 1,
+    /// The one that is furthest behind its share of what was given so far.
+    Wrr = 2,
+    /// The one with the fewest sessions for its weight.
+    LeastSessions = 3,
+    /// By the client's address, out of a table that members fill by weight.
+    Maglev = 4,
 }
 
 impl Policy {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::P2c, Self::Rr];
+    pub const ALL: [Self; 5] = [
+        Self::P2c,
+        Self::Rr,
+        Self::Wrr,
+        Self::LeastSessions,
+        Self::Maglev,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
         match value {
             0 => Some(Self::P2c),
             1 => Some(Self::Rr),
+            2 => Some(Self::Wrr),
+            3 => Some(Self::LeastSessions),
+            4 => Some(Self::Maglev),
             _ => None,
         }
     }
@@ -145,6 +192,9 @@ impl Policy {
         match self {
             Self::P2c => "p2c",
             Self::Rr => "rr",
+            Self::Wrr => "wrr",
+            Self::LeastSessions => "least-sessions",
+            Self::Maglev => "maglev",
         }
     }
 }
@@ -460,7 +510,8 @@ pub mod member {
     pub const ADDR: u16 = 3;
     /// Share of new sessions relative to others; 0 gets none. Default 100.
     pub const WEIGHT: u16 = 4;
-    /// What the operator wants. Default up.
+    /// What the operator wants, at whichever member it was said; all members are told. Default up.
+    /// Saying it again changes nothing.
     pub const ADMIN: u16 = 5;
     /// What this member believes; only in replies.
     pub const STATE: u16 = 6;
@@ -481,16 +532,31 @@ pub mod member {
     pub const CLOCK_SKEW: u16 = 13;
     /// Random number of its present start; 0 when never heard.
     pub const BOOT: u16 = 14;
-    /// For this member, number of the last batch of associations it sent; else 0.
+    /// For this member, number of the last association that it pushed; else 0.
     pub const BATCHES_SENT: u16 = 15;
-    /// Number of the last batch of associations received from it without a gap.
+    /// All of its associations up to this number have arrived.
     pub const BATCHES_SEEN: u16 = 16;
     /// Services for which it reports a listening socket.
     pub const LISTENERS: u16 = 17;
     /// Generation of the configuration it reports.
     pub const GENERATION: u16 = 18;
+    /// Microseconds from a request to its answer, a moving average in steps of 125, as it reports.
+    pub const LATENCY: u16 = 19;
+    /// With admin draining, what happens to its sessions. Default finish.
+    pub const DRAIN_MODE: u16 = 20;
+    /// With admin draining, seconds after which the sessions that are left are moved; in replies,
+    /// seconds that are left. 0 for never.
+    pub const DEADLINE: u16 = 21;
+    /// Seconds since this member heard that it drains; only while it does.
+    pub const DRAIN_SINCE: u16 = 22;
+    /// Sessions that it had at that time.
+    pub const DRAIN_SESSIONS: u16 = 23;
+    /// Connections that it had at that time.
+    pub const DRAIN_FLOWS: u16 = 24;
+    /// 1 when it has told this member all that it knows.
+    pub const TOLD: u16 = 25;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 25] = [
         "id",
         "name",
         "addr",
@@ -509,6 +575,13 @@ pub mod member {
         "batches-seen",
         "listeners",
         "generation",
+        "latency",
+        "drain-mode",
+        "deadline",
+        "drain-since",
+        "drain-sessions",
+        "drain-flows",
+        "told",
     ];
 }
 
@@ -669,8 +742,17 @@ pub mod farm {
     /// Bytes of an IP packet that the network between the members carries. Clients are told to
     /// send no more than fits through it. Default 1500.
     pub const FABRIC_MTU: u16 = 5;
+    /// Per cent of the members that may get no new sessions for coming and going. Default 50.
+    pub const EJECT_MAX: u16 = 6;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 5] = ["port", "state-interval", "scale", "id", "fabric-mtu"];
+    pub const NAMES: [&str; 6] = [
+        "port",
+        "state-interval",
+        "scale",
+        "id",
+        "fabric-mtu",
+        "eject-max",
+    ];
 }
 
 /// Attributes: A farm key. Keys are never shown.
@@ -821,39 +903,42 @@ pub mod cmd {
     pub const MEMBER_GET: u8 = 6;
     /// The state of a member has changed.
     pub const MEMBER_NTF: u8 = 7;
+    /// Associations that a member pushed were lost for so long that it could not send them again;
+    /// it is telling everything that it knows.
+    pub const RESYNC_NTF: u8 = 8;
     /// Create a service, or change the given attributes of one.
-    pub const SERVICE_SET: u8 = 8;
+    pub const SERVICE_SET: u8 = 9;
     /// Remove a service. Its open connections go on.
-    pub const SERVICE_DEL: u8 = 9;
+    pub const SERVICE_DEL: u8 = 10;
     /// The configured services.
-    pub const SERVICE_GET: u8 = 10;
+    pub const SERVICE_GET: u8 = 11;
     /// One association, by sid or by key; or all, those of one home when home is given.
-    pub const SESSION_GET: u8 = 11;
+    pub const SESSION_GET: u8 = 12;
     /// Store one whole association, as a notification carried it. An older version than the stored
     /// one is refused with ESTALE; the same one is accepted and changes nothing.
-    pub const SESSION_SET: u8 = 12;
+    pub const SESSION_SET: u8 = 13;
     /// Give a session another home; all members are told.
-    pub const SESSION_MOVE: u8 = 13;
+    pub const SESSION_MOVE: u8 = 14;
     /// End a session; a tombstone keeps its session id from routing.
-    pub const SESSION_END: u8 = 14;
+    pub const SESSION_END: u8 = 15;
     /// An association was stored, changed or dropped; carries it whole.
-    pub const SESSION_NTF: u8 = 15;
+    pub const SESSION_NTF: u8 = 16;
     /// The connections known here.
-    pub const FLOW_GET: u8 = 16;
+    pub const FLOW_GET: u8 = 17;
     /// All statistics counters.
-    pub const STATS_GET: u8 = 17;
+    pub const STATS_GET: u8 = 18;
     /// Change what is the same for the whole farm.
-    pub const FARM_SET: u8 = 18;
+    pub const FARM_SET: u8 = 19;
     /// Load a farm key. A new sending key turns the one before it into a receiving one.
-    pub const KEY_SET: u8 = 19;
+    pub const KEY_SET: u8 = 20;
     /// Set debug switches; those not given stay as they are.
-    pub const DEBUG_SET: u8 = 20;
+    pub const DEBUG_SET: u8 = 21;
     /// This member in one message.
-    pub const STATUS_GET: u8 = 21;
+    pub const STATUS_GET: u8 = 22;
     /// The configuration has changed.
-    pub const CONFIG_NTF: u8 = 22;
+    pub const CONFIG_NTF: u8 = 23;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 23] = [
         "device-attach",
         "device-detach",
         "device-get",
@@ -861,6 +946,7 @@ pub mod cmd {
         "member-del",
         "member-get",
         "member-ntf",
+        "resync-ntf",
         "service-set",
         "service-del",
         "service-get",

@@ -23,7 +23,7 @@ use crate::wire::Fault;
 use crate::wire::Layer;
 
 mod directory;
-mod list;
+mod join;
 mod state;
 
 pub use directory::Answer;
@@ -31,14 +31,19 @@ pub use directory::Listed;
 pub use directory::Listing;
 pub use directory::LISTED_LEN;
 pub use directory::MAX_LISTED;
-pub use list::List;
+pub use join::Part;
+pub use join::Parts;
+pub use join::MAX_PARTS;
 pub use state::AdminState;
-pub use state::BatchSeen;
+pub use state::Arrived;
 pub use state::Listener;
+pub use state::Order;
+pub use state::State;
 pub use state::StateMsg;
 pub use state::HEARS_WORDS;
-pub use state::MAX_BATCHES_SEEN;
 pub use state::MAX_LISTENERS;
+pub use state::MAX_ORDERS;
+pub use state::SEEN_WORDS;
 
 /// Bytes of the authentication code of a control message.
 pub const MAC_LEN: usize = 16;
@@ -54,7 +59,13 @@ pub const ASSOCIATION_LEN: usize = 36;
 /// Most associations in one message.
 pub const MAX_ASSOCIATIONS: usize = 36;
 
+/// Most associations in one part of a walk.
+pub const MAX_PART_ASSOCIATIONS: usize = 15;
+/// Bytes of the longest state message.
+pub const MAX_STATE: usize = OVERHEAD + state::MAX_LEN;
+
 const _: () = assert!(OVERHEAD + 10 + MAX_ASSOCIATIONS * ASSOCIATION_LEN <= MAX_MESSAGE);
+const _: () = assert!(MAX_STATE <= MAX_MESSAGE);
 
 mod kind {
     pub(super) const STATE: u8 = 1;
@@ -63,6 +74,9 @@ mod kind {
     pub(super) const CHALLENGE: u8 = 4;
     pub(super) const ASK: u8 = 5;
     pub(super) const ANSWER: u8 = 6;
+    pub(super) const PART: u8 = 7;
+    pub(super) const PARTS: u8 = 8;
+    pub(super) const NOT_MINE: u8 = 9;
     pub(super) const LIST: u8 = 16;
     pub(super) const UNKNOWN: u8 = 17;
 }
@@ -155,16 +169,16 @@ impl Iterator for Records<'_> {
 
 /// What a control message says.
 ///
-/// The state message is far larger than the rest; without an allocator it stays in place.
+/// The state message is larger than the rest; without an allocator it stays in place.
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy, Debug)]
 pub enum Body<'a> {
     /// How the sender is.
-    State(StateMsg),
-    /// A batch of associations.
+    State(State<'a>),
+    /// A batch of associations, whose numbers follow each other.
     Associations {
-        /// Number of the batch; each origin counts its own from 1.
-        batch: u64,
+        /// Number of the first; each origin counts its own from 1.
+        first: u64,
         /// What is in it, at most [`MAX_ASSOCIATIONS`].
         records: Records<'a>,
     },
@@ -195,6 +209,24 @@ pub enum Body<'a> {
     Unknown {
         /// The connection.
         tuple: Tuple,
+    },
+    /// A part of all that the sender knows.
+    Part {
+        /// Which part.
+        part: Part,
+        /// What is in it, at most [`MAX_PART_ASSOCIATIONS`].
+        records: Records<'a>,
+    },
+    /// What has arrived of a walk of the receiver.
+    Parts(Parts),
+    /// A connection that was handed over does not belong at the sender: it was not taken.
+    NotMine {
+        /// The connection.
+        tuple: Tuple,
+        /// Initial sequence number of the client: which connection of that key.
+        client_isn: u32,
+        /// Where its session is.
+        association: Association,
     },
 }
 
@@ -264,22 +296,25 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
     let have = r.rest().len();
     let short = |needed| Error::short(Layer::Control, needed, have);
     match kind {
-        kind::STATE => {
-            let mut state = StateMsg::default();
-            state.read(r)?;
-            Ok(Body::State(state))
-        }
+        kind::STATE => Ok(Body::State(State::parse(r)?)),
         kind::ASSOCIATIONS => {
-            let batch = r.u64().ok_or(short(10))?;
-            let count = usize::from(r.u16().ok_or(short(10))?);
-            if count > MAX_ASSOCIATIONS {
-                return Err(Error::bad(Layer::Control, Fault::Value));
-            }
-            let len = count.wrapping_mul(ASSOCIATION_LEN);
-            let reader = Reader::new(r.take(len).ok_or(short(len))?);
-            Ok(Body::Associations {
-                batch,
-                records: Records { reader },
+            let first = r.u64().ok_or(short(10))?;
+            let records = parse_records(r, MAX_ASSOCIATIONS)?;
+            Ok(Body::Associations { first, records })
+        }
+        kind::PART => {
+            let part = Part::parse(r).ok_or(short(join::PART_LEN))?;
+            let part = part.ok_or(Error::bad(Layer::Control, Fault::Value))?;
+            let records = parse_records(r, MAX_PART_ASSOCIATIONS)?;
+            Ok(Body::Part { part, records })
+        }
+        kind::PARTS => Ok(Body::Parts(Parts::parse(r).ok_or(short(join::PARTS_LEN))?)),
+        kind::NOT_MINE => {
+            let needed = short(TUPLE_LEN + 4 + ASSOCIATION_LEN);
+            Ok(Body::NotMine {
+                tuple: Tuple::from_bytes(&r.array().ok_or(needed)?),
+                client_isn: r.u32().ok_or(needed)?,
+                association: Association::parse(r).ok_or(needed)?,
             })
         }
         kind::HAND_OFF_ACK => {
@@ -316,6 +351,28 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
     }
 }
 
+/// Reads a count (2) and as many associations.
+fn parse_records<'a>(r: &mut Reader<'a>, most: usize) -> Result<Records<'a>, Error> {
+    let short = Error::short(Layer::Control, 2, r.rest().len());
+    let count = usize::from(r.u16().ok_or(short)?);
+    if count > most {
+        return Err(Error::bad(Layer::Control, Fault::Value));
+    }
+    let len = count.wrapping_mul(ASSOCIATION_LEN);
+    let short = Error::short(Layer::Control, len, r.rest().len());
+    let reader = Reader::new(r.take(len).ok_or(short)?);
+    Ok(Records { reader })
+}
+
+/// Writes a count and the associations; `None` also for more than `most`.
+fn emit_records(w: &mut Writer<'_>, records: &[Association], most: usize) -> Option<()> {
+    if records.len() > most {
+        return None;
+    }
+    w.u16(records.len() as u16)?;
+    records.iter().try_for_each(|record| record.emit(w))
+}
+
 /// Writes everything around a body; the length with the authentication code, which is left 0.
 fn emit(
     buf: &mut [u8],
@@ -341,26 +398,63 @@ fn emit(
 
 /// Writes a state message; its length.
 ///
-/// As in all four: the last [`MAC_LEN`] bytes are the authentication code, left 0; `None` if
-/// `buf` is too small or the farm id too large.
-pub fn emit_state(buf: &mut [u8], header: &Header, state: &StateMsg) -> Option<usize> {
-    emit(buf, header, kind::STATE, |w| state.emit(w))
+/// As in all of them: the last [`MAC_LEN`] bytes are the authentication code, left 0; `None` if
+/// `buf` is too small, a list too long or the farm id too large.
+pub fn emit_state(
+    buf: &mut [u8],
+    header: &Header,
+    state: &StateMsg,
+    listeners: &[Listener],
+    orders: &[Order],
+) -> Option<usize> {
+    emit(buf, header, kind::STATE, |w| {
+        state.emit(w, listeners, orders)
+    })
 }
 
-/// Writes a batch of associations; its length. `None` also for more than [`MAX_ASSOCIATIONS`].
+/// Writes a batch of associations, the first of which has number `first`; its length.
 pub fn emit_associations(
     buf: &mut [u8],
     header: &Header,
-    batch: u64,
+    first: u64,
     records: &[Association],
 ) -> Option<usize> {
-    if records.len() > MAX_ASSOCIATIONS {
-        return None;
-    }
     emit(buf, header, kind::ASSOCIATIONS, |w| {
-        w.u64(batch)?;
-        w.u16(records.len() as u16)?;
-        records.iter().try_for_each(|record| record.emit(w))
+        w.u64(first)?;
+        emit_records(w, records, MAX_ASSOCIATIONS)
+    })
+}
+
+/// Writes a part of a walk; its length.
+pub fn emit_part(
+    buf: &mut [u8],
+    header: &Header,
+    part: &Part,
+    records: &[Association],
+) -> Option<usize> {
+    emit(buf, header, kind::PART, |w| {
+        part.emit(w)?;
+        emit_records(w, records, MAX_PART_ASSOCIATIONS)
+    })
+}
+
+/// Writes what has arrived of a walk; its length.
+pub fn emit_parts(buf: &mut [u8], header: &Header, parts: &Parts) -> Option<usize> {
+    emit(buf, header, kind::PARTS, |w| parts.emit(w))
+}
+
+/// Writes that a connection belongs elsewhere; its length.
+pub fn emit_not_mine(
+    buf: &mut [u8],
+    header: &Header,
+    tuple: &Tuple,
+    client_isn: u32,
+    association: &Association,
+) -> Option<usize> {
+    emit(buf, header, kind::NOT_MINE, |w| {
+        w.array(tuple.to_bytes())?;
+        w.u32(client_isn)?;
+        association.emit(w)
     })
 }
 
@@ -474,7 +568,7 @@ mod tests {
             let n = emit_associations(&mut b, &HEADER, 9, &records[..count]).unwrap_or(0);
             assert_eq!(n, OVERHEAD + 10 + count * ASSOCIATION_LEN);
             let m = parse(&b[..n]).map(|m| m.body);
-            assert!(matches!(m, Ok(Body::Associations { batch: 9, .. })));
+            assert!(matches!(m, Ok(Body::Associations { first: 9, .. })));
             if let Ok(Body::Associations { records: read, .. }) = m {
                 assert_eq!(read.count(), count);
                 assert!(read.eq(records[..count].iter().copied()));
@@ -541,6 +635,61 @@ mod tests {
             parse(&b[..OVERHEAD + 36]).map(|m| m.body),
             Ok(Body::Unknown { tuple }) if tuple == t
         ));
+    }
+
+    #[test]
+    fn walks_are_read_back() {
+        let part = Part {
+            walk: 1,
+            chunk: 2,
+            index: 3,
+            parts: 4,
+            last: true,
+            base: 5,
+        };
+        let mut b = [0xa5; MAX_MESSAGE];
+        let records = [RECORD; MAX_PART_ASSOCIATIONS];
+        let n = emit_part(&mut b, &HEADER, &part, &records).unwrap_or(0);
+        assert_eq!(n, OVERHEAD + join::PART_LEN + 2 + 15 * ASSOCIATION_LEN);
+        let m = parse(&b[..n]).map(|m| m.body);
+        assert!(matches!(m, Ok(Body::Part { part: read, .. }) if read == part));
+        if let Ok(Body::Part { records: read, .. }) = m {
+            assert!(read.eq(records.iter().copied()));
+        }
+        for (at, value) in [(44, 4), (45, 33), (46, 2)] {
+            let mut b = b;
+            b[at] = value;
+            assert!(parse(&b[..n]).is_err());
+        }
+        for len in 0..n {
+            assert!(parse(&b[..len]).is_err());
+        }
+        let parts = Parts {
+            walk: 6,
+            chunk: 7,
+            map: 8,
+        };
+        let n = emit_parts(&mut b, &HEADER, &parts).unwrap_or(0);
+        assert_eq!(n, OVERHEAD + join::PARTS_LEN);
+        let m = parse(&b[..n]).map(|m| m.body);
+        assert!(matches!(m, Ok(Body::Parts(read)) if read == parts));
+    }
+
+    #[test]
+    fn not_mine_is_read_back() {
+        let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
+        let mut b = [0xa5; 200];
+        let n = emit_not_mine(&mut b, &HEADER, &t, 42, &RECORD).unwrap_or(0);
+        assert_eq!(n, OVERHEAD + TUPLE_LEN + 4 + ASSOCIATION_LEN);
+        let m = parse(&b[..n]);
+        assert!(matches!(
+            m.map(|m| m.body),
+            Ok(Body::NotMine { tuple, client_isn: 42, association })
+                if tuple == t && association == RECORD
+        ));
+        for len in 0..n {
+            assert!(parse(&b[..len]).is_err());
+        }
     }
 
     #[test]

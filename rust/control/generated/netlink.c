@@ -18,6 +18,10 @@ static const struct netlink_range_validation homing_a_device_ifindex_range = {
 	.max	= S32_MAX,
 };
 
+static const struct netlink_range_validation homing_a_member_deadline_range = {
+	.max	= 31536000ULL,
+};
+
 static const struct netlink_range_validation homing_a_service_idle_timeout_range = {
 	.min	= 1ULL,
 	.max	= 31536000ULL,
@@ -68,13 +72,15 @@ static const struct nla_policy homing_device_detach_nl_policy[HOMING_A_DEVICE_FO
 };
 
 /* HOMING_CMD_MEMBER_SET - do */
-static const struct nla_policy homing_member_set_nl_policy[HOMING_A_MEMBER_LOCAL + 1] = {
+static const struct nla_policy homing_member_set_nl_policy[HOMING_A_MEMBER_DEADLINE + 1] = {
 	[HOMING_A_MEMBER_ID] = NLA_POLICY_RANGE(NLA_U32, 1, HOMING_MEMBER_ID_MAX),
 	[HOMING_A_MEMBER_NAME] = { .type = NLA_NUL_STRING, .len = HOMING_NAME_MAX, },
 	[HOMING_A_MEMBER_ADDR] = NLA_POLICY_EXACT_LEN(HOMING_ADDR_LEN),
 	[HOMING_A_MEMBER_WEIGHT] = NLA_POLICY_MAX(NLA_U32, HOMING_WEIGHT_MAX),
 	[HOMING_A_MEMBER_ADMIN] = NLA_POLICY_MAX(NLA_U32, 2),
 	[HOMING_A_MEMBER_LOCAL] = NLA_POLICY_MAX(NLA_U8, 1),
+	[HOMING_A_MEMBER_DRAIN_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[HOMING_A_MEMBER_DEADLINE] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_member_deadline_range),
 };
 
 /* HOMING_CMD_MEMBER_DEL - do */
@@ -92,7 +98,7 @@ static const struct nla_policy homing_service_set_nl_policy[HOMING_A_SERVICE_SAM
 	[HOMING_A_SERVICE_VIP] = NLA_POLICY_EXACT_LEN(HOMING_ADDR_LEN),
 	[HOMING_A_SERVICE_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[HOMING_A_SERVICE_GROUP] = { .type = NLA_U16, },
-	[HOMING_A_SERVICE_POLICY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[HOMING_A_SERVICE_POLICY] = NLA_POLICY_MAX(NLA_U32, 4),
 	[HOMING_A_SERVICE_COOKIE] = { .type = NLA_NUL_STRING, .len = HOMING_COOKIE_MAX, },
 	[HOMING_A_SERVICE_SECURE] = NLA_POLICY_MAX(NLA_U8, 1),
 	[HOMING_A_SERVICE_INSERT] = NLA_POLICY_MAX(NLA_U8, 1),
@@ -147,12 +153,13 @@ static const struct nla_policy homing_session_end_nl_policy[HOMING_A_SESSION_KEY
 };
 
 /* HOMING_CMD_FARM_SET - do */
-static const struct nla_policy homing_farm_set_nl_policy[HOMING_A_FARM_FABRIC_MTU + 1] = {
+static const struct nla_policy homing_farm_set_nl_policy[HOMING_A_FARM_EJECT_MAX + 1] = {
 	[HOMING_A_FARM_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[HOMING_A_FARM_STATE_INTERVAL] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_farm_state_interval_range),
 	[HOMING_A_FARM_SCALE] = NLA_POLICY_RANGE(NLA_U16, 1, 1000),
 	[HOMING_A_FARM_ID] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_farm_id_range),
 	[HOMING_A_FARM_FABRIC_MTU] = NLA_POLICY_RANGE(NLA_U16, 1280, 9216),
+	[HOMING_A_FARM_EJECT_MAX] = NLA_POLICY_MAX(NLA_U8, 100),
 };
 
 /* HOMING_CMD_KEY_SET - do */
@@ -198,7 +205,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.cmd		= HOMING_CMD_MEMBER_SET,
 		.doit		= homing_member_set_doit,
 		.policy		= homing_member_set_nl_policy,
-		.maxattr	= HOMING_A_MEMBER_LOCAL,
+		.maxattr	= HOMING_A_MEMBER_DEADLINE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -296,7 +303,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.cmd		= HOMING_CMD_FARM_SET,
 		.doit		= homing_farm_set_doit,
 		.policy		= homing_farm_set_nl_policy,
-		.maxattr	= HOMING_A_FARM_FABRIC_MTU,
+		.maxattr	= HOMING_A_FARM_EJECT_MAX,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -15,6 +15,7 @@ use crate::{
     },
     uapi::consts::{
         farm::{
+            EJECT_MAX,
             FABRIC_MTU,
             ID,
             PORT,
@@ -43,6 +44,9 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         }
         if let Some(attr) = request.attr(FABRIC_MTU) {
             farm.fabric_mtu = attr.u16()?;
+        }
+        if let Some(attr) = request.attr(EJECT_MAX) {
+            farm.eject_max = attr.u8()?;
         }
         config.farm = farm;
         Ok(())

@@ -19,11 +19,14 @@ use crate::{
     control::events,
     decide::limits::MEMBERS_MAX,
     hook::host::Host,
-    kapi::genl::{
-        self,
-        Dump,
-        Records,
-        Request, //
+    kapi::{
+        genl::{
+            self,
+            Dump,
+            Records,
+            Request, //
+        },
+        time, //
     },
     table::{
         member::{
@@ -37,6 +40,8 @@ use crate::{
         member::{
             ADDR,
             ADMIN,
+            DEADLINE,
+            DRAIN_MODE,
             ID,
             LOCAL,
             NAME,
@@ -106,6 +111,8 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
             ));
         }
         let new = Member::new(settings, local, known.as_ref().map(|m| m.live.clone()))?;
+        let by = if local { id } else { config.local };
+        order(request, &host, &new, by)?;
         match (known, at) {
             (Some(_), Some(at)) => {
                 if let Some(slot) = config.members.get_mut(at) {
@@ -134,7 +141,6 @@ fn settings(request: &Request<'_>, id: u16, known: Option<&Member>) -> Result<Se
                 name: Text::EMPTY,
                 addr: Addr::default(),
                 weight: WEIGHT_DEFAULT,
-                admin: AdminState::Up,
                 local: None,
             }
         }
@@ -156,13 +162,52 @@ fn settings(request: &Request<'_>, id: u16, known: Option<&Member>) -> Result<Se
     if let Some(attr) = request.attr(WEIGHT) {
         settings.weight = u16::try_from(attr.u32()?).map_err(|_| EINVAL)?;
     }
-    if let Some(attr) = request.attr(ADMIN) {
-        settings.admin = admin(attr.u32()?).ok_or(EINVAL)?;
-    }
     if let Some(attr) = request.attr(LOCAL) {
         settings.local = Some(attr.u8()? != 0);
     }
     Ok(settings)
+}
+
+/// Gives the order that the request has, unless it is the one that counts already.
+fn order(request: &Request<'_>, host: &Host, member: &Member, by: u16) -> Result {
+    let old = member.live.ordered.lock().order;
+    let mut new = old;
+    if let Some(attr) = request.attr(ADMIN) {
+        new.state = admin(attr.u32()?).ok_or(EINVAL)?;
+    }
+    let draining = new.state == AdminState::Draining;
+    if !draining || old.state != AdminState::Draining {
+        // A mode and a deadline end with the draining that they were given for.
+        new.moves = false;
+        new.deadline = 0;
+    }
+    let refused = [DRAIN_MODE, DEADLINE]
+        .iter()
+        .find_map(|kind| request.attr(*kind))
+        .filter(|_| !draining);
+    if let Some(attr) = refused {
+        let why = c"admin: must be draining for a drain-mode or a deadline";
+        return Err(request.refuse(&attr, why));
+    }
+    if let Some(attr) = request.attr(DRAIN_MODE) {
+        new.moves = match consts::DrainMode::from_u32(attr.u32()?).ok_or(EINVAL)? {
+            consts::DrainMode::Finish => false,
+            consts::DrainMode::Move => true,
+        };
+    }
+    if let Some(attr) = request.attr(DEADLINE) {
+        new.deadline = match attr.u32()? {
+            0 => 0,
+            seconds => host.net.now().saturating_add(seconds),
+        };
+    }
+    if (new.state, new.moves, new.deadline) != (old.state, old.moves, old.deadline) {
+        new.member = member.id();
+        new.by = by;
+        new.version = old.version.saturating_add(1);
+        member.live.order(&new, time::boot_ms());
+    }
+    Ok(())
 }
 
 /// Removes a member.

@@ -118,6 +118,9 @@ fn settings(request: &Request<'_>, known: Option<Settings>) -> Result<Settings> 
         s.policy = match consts::Policy::from_u32(attr.u32()?).ok_or(EINVAL)? {
             consts::Policy::P2c => Policy::P2c,
             consts::Policy::Rr => Policy::Rr,
+            consts::Policy::Wrr => Policy::Wrr,
+            consts::Policy::LeastSessions => Policy::LeastSessions,
+            consts::Policy::Maglev => Policy::Maglev,
         };
     }
     if let Some(attr) = request.attr(COOKIE) {
@@ -199,6 +202,9 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
     let policy = match set.policy {
         Policy::P2c => consts::Policy::P2c,
         Policy::Rr => consts::Policy::Rr,
+        Policy::Wrr => consts::Policy::Wrr,
+        Policy::LeastSessions => consts::Policy::LeastSessions,
+        Policy::Maglev => consts::Policy::Maglev,
     };
     let same_site = match set.same_site {
         SameSite::Lax => consts::SameSite::Lax,
@@ -207,7 +213,9 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
         SameSite::Unset => consts::SameSite::Unset,
     };
     let here = tcp::listener(host.net.ns, &s.vip, s.port, 0).present;
-    let there = config.others().filter(|m| m.has_listener(guard, s.hash));
+    let there = config
+        .others()
+        .filter(|m| m.listener(guard, s.hash).is_some());
     let listeners = there.fold(u32::from(here), |n, _| n.saturating_add(1));
     w.bytes(VIP, &s.vip.0)?;
     w.u16(PORT, s.port)?;

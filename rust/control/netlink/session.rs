@@ -195,22 +195,15 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         flags,
     };
     let guard = rcu::read_lock();
-    match decap::learned(&host, &guard, &new) {
-        Applied::New | Applied::Changed => Ok(()),
+    let config = net.config(&guard).ok_or(ENODEV)?;
+    match decap::learned(&host, &guard, config, &new) {
+        Applied::New | Applied::Changed(_) => Ok(()),
         Applied::Full => Err(request.refuse_as(ENOSPC, None, c"key: the session table is full")),
-        Applied::Stale => {
-            let known = net
-                .sessions
-                .get(&guard, &new.key)
-                .map(|known| known.association(&new.key));
-            match known {
-                Some(known) if known.version == new.version && known.origin == new.origin => Ok(()),
-                _ => Err(request.refuse_as(
-                    estale(),
-                    Some(&version),
-                    c"version: a newer one is known",
-                )),
-            }
+        Applied::Stale(known) if known.version == new.version && known.origin == new.origin => {
+            Ok(())
+        }
+        Applied::Stale(_) => {
+            Err(request.refuse_as(estale(), Some(&version), c"version: a newer one is known"))
         }
     }
 }
@@ -239,11 +232,11 @@ fn change(
     // Whoever moves or ends a session wants it kept: it is not tentative any more.
     next.flags |= Association::CONFIRMED;
     edit(&mut next);
-    match decap::learned(host, &guard, &next) {
-        Applied::New | Applied::Changed => {}
+    match decap::learned(host, &guard, config, &next) {
+        Applied::New | Applied::Changed(_) => {}
         Applied::Full => return Err(ENOSPC),
         // Another change came in between.
-        Applied::Stale => return Err(EAGAIN),
+        Applied::Stale(_) => return Err(EAGAIN),
     }
     net.count(reason);
     push::association(host, &guard, config, &next);

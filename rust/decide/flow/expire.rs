@@ -71,20 +71,6 @@ fn ask(flow: &Flow, socket: Socket, gone: Expiry) -> Expiry {
     }
 }
 
-/// Which flows go first when the table is full; the smaller goes, and of equals the one that was
-/// quiet longest. `None`: it may not go (packets are held, or numbers are shifted).
-pub fn eviction_rank(flow: &Flow, shifted: bool) -> Option<u8> {
-    match flow.state {
-        State::Closed if !shifted => Some(0),
-        State::Decided if !shifted => Some(1),
-        State::Live if !shifted && flow.closing() => Some(2),
-        State::Live if !shifted && flow.role != Role::Entry => Some(3),
-        // The entry member's is the only way to the owner.
-        State::Live if !shifted => Some(4),
-        _ => None,
-    }
-}
-
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_flow_expire))]
 #[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
@@ -209,23 +195,5 @@ mod tests {
             expire(&closed(Role::Entry), 0, 768_000, Socket::Unknown),
             Expiry::Free
         );
-    }
-
-    #[test]
-    fn who_goes_first() {
-        let mut half = live(Role::Entry);
-        half.on_client_segment(&bare(FIN));
-        let order = [
-            closed(Role::Both),
-            Flow::decided(Role::Owner),
-            half,
-            live(Role::Owner),
-            live(Role::Entry),
-        ];
-        for (flow, rank) in order.iter().zip(0u8..) {
-            assert_eq!(eviction_rank(flow, false), Some(rank));
-            assert_eq!(eviction_rank(flow, true), None);
-        }
-        assert_eq!(eviction_rank(&Flow::deciding(), false), None);
     }
 }

@@ -50,6 +50,7 @@ mod tests {
             weight,
             load,
             eligible: true,
+            ..Candidate::NONE
         }
     }
 

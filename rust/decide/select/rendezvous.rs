@@ -120,6 +120,7 @@ mod tests {
             weight,
             load: 0,
             eligible: true,
+            ..Candidate::NONE
         };
         [m(1, 1), m(2, 1), m(3, 2), m(4, 4)]
     }

@@ -60,6 +60,7 @@ mod tests {
             weight,
             load: 9,
             eligible: true,
+            ..Candidate::NONE
         });
         let mut got = [0; 4];
         for turn in from..from + turns {
@@ -98,6 +99,7 @@ mod tests {
             weight: 100,
             load: 0,
             eligible: true,
+            ..Candidate::NONE
         }; 3];
         for turn in 0..30 {
             let next = [

@@ -55,13 +55,33 @@ enum homing_admin_state {
 };
 
 /**
+ * enum homing_drain_mode - What happens to the sessions of a member that
+ *   drains.
+ * @HOMING_DRAIN_MODE_FINISH: They stay until they end.
+ * @HOMING_DRAIN_MODE_MOVE: Each gets a new home at its next connection.
+ */
+enum homing_drain_mode {
+	HOMING_DRAIN_MODE_FINISH,
+	HOMING_DRAIN_MODE_MOVE,
+};
+
+/**
  * enum homing_policy - How the home of a new session is selected.
  * @HOMING_POLICY_P2C: Two drawn by weight, the less loaded one wins.
- * @HOMING_POLICY_RR: Weighted round robin.
+ * @HOMING_POLICY_RR: In turn, each as often as its weight says.
+ * @HOMING_POLICY_WRR: The one that is furthest behind its share of what was
+ *   given so far.
+ * @HOMING_POLICY_LEAST_SESSIONS: The one with the fewest sessions for its
+ *   weight.
+ * @HOMING_POLICY_MAGLEV: By the client's address, out of a table that members
+ *   fill by weight.
  */
 enum homing_policy {
 	HOMING_POLICY_P2C,
 	HOMING_POLICY_RR,
+	HOMING_POLICY_WRR,
+	HOMING_POLICY_LEAST_SESSIONS,
+	HOMING_POLICY_MAGLEV,
 };
 
 /**
@@ -193,6 +213,13 @@ enum {
 	HOMING_A_MEMBER_BATCHES_SEEN,
 	HOMING_A_MEMBER_LISTENERS,
 	HOMING_A_MEMBER_GENERATION,
+	HOMING_A_MEMBER_LATENCY,
+	HOMING_A_MEMBER_DRAIN_MODE,
+	HOMING_A_MEMBER_DEADLINE,
+	HOMING_A_MEMBER_DRAIN_SINCE,
+	HOMING_A_MEMBER_DRAIN_SESSIONS,
+	HOMING_A_MEMBER_DRAIN_FLOWS,
+	HOMING_A_MEMBER_TOLD,
 
 	__HOMING_A_MEMBER_MAX,
 	HOMING_A_MEMBER_MAX = (__HOMING_A_MEMBER_MAX - 1)
@@ -275,6 +302,7 @@ enum {
 	HOMING_A_FARM_SCALE,
 	HOMING_A_FARM_ID,
 	HOMING_A_FARM_FABRIC_MTU,
+	HOMING_A_FARM_EJECT_MAX,
 
 	__HOMING_A_FARM_MAX,
 	HOMING_A_FARM_MAX = (__HOMING_A_FARM_MAX - 1)
@@ -357,6 +385,7 @@ enum {
 	HOMING_CMD_MEMBER_DEL,
 	HOMING_CMD_MEMBER_GET,
 	HOMING_CMD_MEMBER_NTF,
+	HOMING_CMD_RESYNC_NTF,
 	HOMING_CMD_SERVICE_SET,
 	HOMING_CMD_SERVICE_DEL,
 	HOMING_CMD_SERVICE_GET,

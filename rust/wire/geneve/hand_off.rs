@@ -55,8 +55,6 @@ impl HandOff {
     pub const NEW_SESSION: u8 = 0x08;
     /// There is a session id.
     pub const HAS_SID: u8 = 0x10;
-    /// The stream is not to be read as HTTP, neither way.
-    pub const NO_PARSE: u8 = 0x20;
 
     /// The byte that means "no window scaling" on the wire.
     const NO_WSCALE: u8 = 0xff;
@@ -150,7 +148,6 @@ mod tests {
             HandOff::ECN,
             HandOff::NEW_SESSION,
             HandOff::HAS_SID,
-            HandOff::NO_PARSE,
         ];
         for (i, flag) in flags.into_iter().enumerate() {
             assert_eq!(flag, 1 << i);

@@ -154,6 +154,9 @@ pub mod tests {
             batches_seen: 8,
             listeners: 1,
             generation: 4,
+            latency_us: 2000,
+            told: true,
+            drain: None,
         }
     }
 

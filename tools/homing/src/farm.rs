@@ -37,6 +37,9 @@ pub struct Set {
     /// Bytes of an IP packet that the network between the members carries, 1280 to 9216
     #[arg(long, value_name = "BYTES")]
     fabric_mtu: Option<u16>,
+    /// Members that may get no new sessions for coming and going, per cent
+    #[arg(long, value_name = "PERCENT")]
+    eject_max: Option<u8>,
 }
 
 impl Command {
@@ -58,6 +61,9 @@ impl Command {
         }
         if let Some(bytes) = set.fabric_mtu {
             request = request.u16(farm::FABRIC_MTU, bytes);
+        }
+        if let Some(percent) = set.eject_max {
+            request = request.u8(farm::EJECT_MAX, percent);
         }
         Client::open()?.set(&request)?;
         out.done()

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use homing_nl::consts::cmd;
 use homing_nl::consts::member;
 use homing_nl::consts::AdminState;
+use homing_nl::consts::DrainMode;
 use homing_nl::Address;
 use homing_nl::Client;
 use homing_nl::Request;
@@ -27,8 +28,62 @@ pub enum Command {
         /// Name or number of the member
         member: String,
     },
+    /// Let a member take part again
+    Up {
+        /// Name or number of the member
+        member: String,
+    },
+    /// Take a member out at once; its sessions are selected anew
+    Down {
+        /// Name or number of the member
+        member: String,
+    },
+    /// Give a member no new sessions; 'homing show drain' shows how far it is
+    Drain(Drain),
     /// List the members
     List,
+}
+
+/// Drain a member.
+#[derive(Args)]
+pub struct Drain {
+    /// Name or number of the member
+    member: String,
+    /// What happens to the sessions that it has
+    #[arg(long, default_value = "finish")]
+    mode: Mode,
+    /// After this time the sessions that are left are moved: 90s, 30m, 2h
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    deadline: Option<u32>,
+}
+
+/// What happens to the sessions of a member that drains.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Mode {
+    /// They stay until they end
+    Finish,
+    /// Each gets a new home at its next connection
+    Move,
+}
+
+/// A time with its unit; plain numbers are seconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) => (number, &text[number.len()..]),
+        None => (text, "s"),
+    };
+    let number: u32 = number
+        .parse()
+        .map_err(|_| "expected a number and s, m or h".to_string())?;
+    let unit = match unit {
+        "m" => 60,
+        "h" => 3600,
+        _ => 1,
+    };
+    match number.checked_mul(unit) {
+        Some(seconds @ 1..=31_536_000) => Ok(seconds),
+        _ => Err("expected 1 s to a year".to_string()),
+    }
 }
 
 /// Make or change a member.
@@ -91,9 +146,40 @@ impl Command {
                 client.set(&Request::new(cmd::MEMBER_DEL).u32(member::ID, id))?;
                 out.done()
             }
+            Command::Up { member } => order(out, &mut client, member, AdminState::Up, |r| r),
+            Command::Down { member } => order(out, &mut client, member, AdminState::Down, |r| r),
+            Command::Drain(drain) => {
+                let mode = match drain.mode {
+                    Mode::Finish => DrainMode::Finish,
+                    Mode::Move => DrainMode::Move,
+                };
+                let deadline = drain.deadline.unwrap_or(0);
+                let state = AdminState::Draining;
+                order(out, &mut client, &drain.member, state, |request| {
+                    request
+                        .u32(member::DRAIN_MODE, mode as u32)
+                        .u32(member::DEADLINE, deadline)
+                })
+            }
             Command::List => show::members(out, &mut client),
         }
     }
+}
+
+/// Says what is wanted of a member; the other members are told by this one.
+fn order(
+    out: &Out,
+    client: &mut Client,
+    word: &str,
+    state: AdminState,
+    more: impl FnOnce(Request) -> Request,
+) -> Result<(), Failure> {
+    let id = address::member(&client.members()?, word)?.id;
+    let request = Request::new(cmd::MEMBER_SET)
+        .u32(member::ID, id)
+        .u32(member::ADMIN, state as u32);
+    client.set(&more(request))?;
+    out.done()
 }
 
 impl Set {
@@ -128,5 +214,20 @@ impl Set {
             request = request.u8(member::LOCAL, local.into());
         }
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        for (text, want) in [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200)] {
+            assert_eq!(seconds(text), Ok(want));
+        }
+        for bad in ["", "m", "0", "-1", "1d", "9999999h", "1.5h", "é"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -80,6 +80,7 @@ impl Monitor {
                     .iter()
                     .any(|member| member.id == change.session.home),
                 Event::Member(member) => !members.iter().any(|known| known.id == member.id),
+                Event::Resync { .. } => false,
             };
             if stale {
                 members = client.members()?;
@@ -110,7 +111,14 @@ fn event_json(event: &Event, members: &[Member], now: Duration) -> Value {
             Some(change.cause.map(|cause| cause.name())),
             show::session_json(&change.session, members),
         ),
-        Event::Member(member) => ("member", None, show::member_json(member)),
+        Event::Member(member) => {
+            let mut noun = show::member_json(member);
+            if let (Some(noun), Some(drain)) = (noun.as_object_mut(), show::drain_json(member)) {
+                noun.insert("drain".to_string(), drain);
+            }
+            ("member", None, noun)
+        }
+        Event::Resync { id, name } => ("resync", None, json!({ "id": id, "name": name })),
     };
     let mut whole =
         json!({ "event": name, "time_ms": u64::try_from(now.as_millis()).unwrap_or(u64::MAX) });
@@ -155,12 +163,16 @@ fn event_line(event: &Event, members: &[Member], now: Duration) -> String {
             )
         }
         Event::Member(member) => {
-            format!(
-                "member   {} {}",
-                member.name,
-                member.state.map_or("?", |state| state.name())
-            )
+            let state = member.state.map_or("?", |state| state.name());
+            match member.drain {
+                Some(_) => format!(
+                    "member   {} {state}, {} sessions and {} connections left",
+                    member.name, member.sessions, member.flows
+                ),
+                None => format!("member   {} {state}", member.name),
+            }
         }
+        Event::Resync { name, .. } => format!("resync   {name} tells everything again"),
     };
     format!("{clock} {rest}")
 }
@@ -211,5 +223,11 @@ mod tests {
         let member = Event::Member(example_member(3));
         assert_eq!(event_json(&member, &[], NOW)["name"], json!("m3"));
         assert!(event_line(&member, &[], NOW).ends_with("member   m3 up"));
+        let resync = Event::Resync {
+            id: 3,
+            name: "m3".to_string(),
+        };
+        assert_eq!(event_json(&resync, &[], NOW)["event"], json!("resync"));
+        assert!(event_line(&resync, &[], NOW).ends_with("m3 tells everything again"));
     }
 }

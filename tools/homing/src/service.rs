@@ -79,8 +79,14 @@ pub struct Add {
 pub enum Policy {
     /// Two drawn by weight, the less loaded one wins
     P2c,
-    /// Weighted round robin
+    /// In turn, each as often as its weight says
     Rr,
+    /// The one that is furthest behind its share of what was given so far
+    Wrr,
+    /// The one with the fewest sessions for its weight
+    LeastSessions,
+    /// By the client's address
+    Maglev,
 }
 
 /// SameSite of the cookie.
@@ -125,6 +131,9 @@ impl Add {
             let policy = match policy {
                 Policy::P2c => consts::Policy::P2c,
                 Policy::Rr => consts::Policy::Rr,
+                Policy::Wrr => consts::Policy::Wrr,
+                Policy::LeastSessions => consts::Policy::LeastSessions,
+                Policy::Maglev => consts::Policy::Maglev,
             };
             request = request.u32(service::POLICY, policy as u32);
         }

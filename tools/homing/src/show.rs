@@ -12,6 +12,7 @@ use crate::out::Table;
 use clap::Subcommand;
 use homing_nl::Client;
 use homing_nl::Device;
+use homing_nl::Drain;
 use homing_nl::Flow;
 use homing_nl::Member;
 use homing_nl::Service;
@@ -27,6 +28,8 @@ use std::net::SocketAddr;
 pub enum Command {
     /// The members and their state, as this one believes
     Members,
+    /// The members that drain, and how far they are
+    Drain,
     /// The sessions
     Sessions,
     /// The connections
@@ -47,6 +50,13 @@ impl Command {
         let mut client = Client::open()?;
         match self {
             Command::Members => members(out, &mut client),
+            Command::Drain => {
+                let members = client.members()?;
+                out.print(
+                    || members.iter().filter_map(drain_json).collect(),
+                    || drain_table(&members),
+                )
+            }
             Command::Sessions => sessions(out, &mut client, None),
             Command::Flows => {
                 let flows = client.flows()?;
@@ -156,7 +166,66 @@ pub fn member_json(member: &Member) -> Value {
         "batches_seen": member.batches_seen,
         "listeners": member.listeners,
         "generation": member.generation,
+        "latency_us": member.latency_us,
+        "told": member.told,
     })
+}
+
+/// How fast a draining member loses its sessions, one a second, and how many seconds the rest
+/// takes at this rate.
+fn drain_rate(member: &Member, drain: &Drain) -> (f64, Option<u64>) {
+    let gone = drain.sessions.saturating_sub(member.sessions);
+    if member.sessions == 0 {
+        return (0.0, Some(0));
+    }
+    if gone == 0 || drain.since == 0 {
+        return (0.0, None);
+    }
+    let rate = gone as f64 / drain.since as f64;
+    (rate, Some((member.sessions as f64 / rate).ceil() as u64))
+}
+
+/// A draining member for programs; `None` if it does not drain.
+pub fn drain_json(member: &Member) -> Option<Value> {
+    let drain = member.drain.as_ref()?;
+    let (rate, estimate) = drain_rate(member, drain);
+    Some(json!({
+        "name": member.name,
+        "id": member.id,
+        "mode": drain.mode.map(|mode| mode.name()),
+        "deadline_s": drain.deadline,
+        "since_s": drain.since,
+        "sessions": member.sessions,
+        "flows": member.flows,
+        "sessions_before": drain.sessions,
+        "flows_before": drain.flows,
+        "rate": rate,
+        "estimate_s": estimate,
+    }))
+}
+
+fn drain_table(members: &[Member]) -> String {
+    let mut table = Table::new(&[
+        "member", "mode", "deadline", "since", "sessions", "flows", "rate", "done in",
+    ]);
+    for (member, drain) in members.iter().filter_map(|m| Some((m, m.drain.as_ref()?))) {
+        let (rate, estimate) = drain_rate(member, drain);
+        table.row(vec![
+            member.name.clone(),
+            drain
+                .mode
+                .map_or(String::new(), |mode| mode.name().to_string()),
+            drain
+                .deadline
+                .map_or("none".to_string(), |s| duration(s.into())),
+            duration(drain.since),
+            format!("{} of {}", member.sessions, drain.sessions),
+            format!("{} of {}", member.flows, drain.flows),
+            format!("{rate:.1}/s"),
+            estimate.map_or("unknown".to_string(), duration),
+        ]);
+    }
+    table.render("no member drains: 'homing member drain NAME' begins")
 }
 
 fn member_table(members: &[Member]) -> String {

@@ -23,6 +23,13 @@ pub enum Event {
     Session(Change),
     /// The state of a member has changed.
     Member(Member),
+    /// A member tells everything again, because what it pushed was lost for too long.
+    Resync {
+        /// Number of the member.
+        id: u32,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Event {
@@ -38,6 +45,10 @@ impl Event {
             }),
             cmd::SESSION_NTF => Some(Event::Session(Change::read(from)?)),
             cmd::MEMBER_NTF => Some(Event::Member(Member::read(from)?)),
+            cmd::RESYNC_NTF => Some(Event::Resync {
+                id: Attributes::need(from.u32(consts::member::ID), "id")?,
+                name: from.string(consts::member::NAME).unwrap_or_default(),
+            }),
             _ => None,
         })
     }

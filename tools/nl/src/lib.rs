@@ -21,6 +21,7 @@ pub use message::Request;
 pub use model::Address;
 pub use model::Change;
 pub use model::Device;
+pub use model::Drain;
 pub use model::Flow;
 pub use model::Member;
 pub use model::Service;

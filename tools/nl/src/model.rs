@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::message::Attributes;
 use homing_pure::uapi::consts;
 use homing_pure::uapi::consts::AdminState;
+use homing_pure::uapi::consts::DrainMode;
 use homing_pure::uapi::consts::FlowRole;
 use homing_pure::uapi::consts::FlowState;
 use homing_pure::uapi::consts::MemberState;
@@ -92,14 +93,48 @@ pub struct Member {
     pub clock_skew_ms: i32,
     /// Random number of its present start.
     pub boot: u64,
-    /// Last batch of associations sent (this member only).
+    /// Number of the last association pushed (this member only).
     pub batches_sent: u64,
-    /// Last batch of associations received from it.
+    /// All of its associations up to this number have arrived.
     pub batches_seen: u64,
     /// Services with a listening socket there.
     pub listeners: u32,
     /// Generation of its configuration.
     pub generation: u32,
+    /// Microseconds from a request to its answer.
+    pub latency_us: u64,
+    /// Whether it has told this member all that it knows.
+    pub told: bool,
+    /// What it drains, if it does.
+    pub drain: Option<Drain>,
+}
+
+/// How far a member has come that drains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// What happens to its sessions.
+    pub mode: Option<DrainMode>,
+    /// Seconds until the sessions that are left are moved; `None` for never.
+    pub deadline: Option<u32>,
+    /// Seconds since this member heard of it.
+    pub since: u64,
+    /// Sessions at that time.
+    pub sessions: u64,
+    /// Connections at that time.
+    pub flows: u64,
+}
+
+impl Drain {
+    fn read(from: &Attributes) -> Option<Self> {
+        use consts::member::*;
+        Some(Drain {
+            since: from.uint(DRAIN_SINCE)?,
+            mode: from.u32(DRAIN_MODE).and_then(DrainMode::from_u32),
+            deadline: from.u32(DEADLINE).filter(|seconds| *seconds > 0),
+            sessions: from.uint(DRAIN_SESSIONS).unwrap_or(0),
+            flows: from.uint(DRAIN_FLOWS).unwrap_or(0),
+        })
+    }
 }
 
 impl Member {
@@ -124,6 +159,9 @@ impl Member {
             batches_seen: from.uint(BATCHES_SEEN).unwrap_or(0),
             listeners: from.u32(LISTENERS).unwrap_or(0),
             generation: from.u32(GENERATION).unwrap_or(0),
+            latency_us: from.uint(LATENCY).unwrap_or(0),
+            told: from.u32(TOLD) == Some(1),
+            drain: Drain::read(from),
         })
     }
 }
