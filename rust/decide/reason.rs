@@ -52,6 +52,9 @@ reasons! {
     PassSigned = "pass_signed",
     /// Passed: headers that contradict themselves; the kernel drops them by its own rules.
     PassMalformed = "pass_malformed",
+    /// Passed: an IPv6 packet with more extension headers than are walked (12, or 400 bytes), or with
+    /// a source route that is not done.
+    PassExtensions = "pass_extensions",
     /// Passed: a network error about a connection whose socket is here.
     IcmpLocal = "icmp_local",
     /// Network errors sent to the owner of the connection that they are about.

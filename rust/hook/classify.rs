@@ -98,6 +98,8 @@ pub(super) enum Class<'c> {
     NotHost,
     /// A fragment; with how to put it together when it may be for a service.
     Fragment(Option<Part>),
+    /// IPv6 with more extension headers than are walked, or with a source route that is not done.
+    Extensions,
     /// Headers that contradict themselves: the kernel will drop it by its own rules.
     Malformed,
     /// No memory to look at it.
@@ -113,8 +115,10 @@ pub(super) enum Way {
     Out,
 }
 
-/// Longest headers that are looked at: IPv6 with extension headers, and TCP's 60 bytes.
-const MOST_HEADERS: usize = 512;
+/// Longest IP header that is looked at: IPv6 with 400 bytes of extension headers.
+const MOST_IP: usize = ip::IPV6_LEN + 400;
+/// The same and TCP's.
+const MOST_HEADERS: usize = MOST_IP + tcp::MAX_HEADER_LEN;
 
 /// Says what a packet is. Cheap for what is not ours: one load of a port bitmap.
 #[inline]
@@ -139,6 +143,7 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
                 }
                 return icmp(config, packet, &ip);
             }
+            Ok(ip) if ip.header_len > MOST_IP => return Class::Extensions,
             Ok(ip) => {
                 let at = ip.header_len;
                 match v.bytes.get(at..).and_then(|b| b.first_chunk::<4>()) {
@@ -153,10 +158,11 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
             Err(e) if e.fault == Fault::Short && v.bytes.len() < v.len => {
                 want = e.needed.max(want.saturating_add(8));
             }
+            Err(e) if e.fault == Fault::Unsupported => return Class::Extensions,
             Err(_) => return Class::Malformed,
         }
         if want > MOST_HEADERS {
-            return Class::Malformed;
+            return Class::Extensions;
         }
     };
     let (vip, port) = match way {

@@ -189,7 +189,7 @@ impl Host {
     }
 
     /// The device for packets from the tunnel.
-    pub(super) fn device(&self) -> u32 {
+    pub(crate) fn device(&self) -> u32 {
         self.device.load(Relaxed)
     }
 

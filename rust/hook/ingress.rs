@@ -72,6 +72,7 @@ impl Hook for Ingress {
             Class::Other => Reason::PassOther,
             Class::NotHost => Reason::PassNotHost,
             Class::Fragment(_) => Reason::PassFragment,
+            Class::Extensions => Reason::PassExtensions,
             Class::Malformed => Reason::PassMalformed,
             Class::NoMemory => {
                 net.count(Reason::DropNoMemory);

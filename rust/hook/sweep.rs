@@ -284,7 +284,7 @@ pub(super) fn reset_shifted(host: &Host) -> Result {
         drop(walk);
         for tuple in batch.iter().flatten() {
             // ENOENT: the socket is gone already.
-            let _ = stack::reset(net.ns, tuple);
+            let _ = stack::reset(net.ns, tuple, host.device());
             let guard = rcu::read_lock();
             if let Some(flow) = net.flows.get(&guard, tuple) {
                 flow.on(now, |f| f.state = State::Closed);

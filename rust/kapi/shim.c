@@ -845,9 +845,9 @@ int homing_tcp_spawn(struct net *net, struct sk_buff *skb,
 	return 0;
 }
 
-int homing_tcp_reset(struct net *net, const struct homing_tuple *t)
+int homing_tcp_reset(struct net *net, const struct homing_tuple *t, u32 dif)
 {
-	struct sock *sk = lookup(net, t, 0);
+	struct sock *sk = lookup(net, t, dif);
 	int err = 0;
 
 	if (!sk)

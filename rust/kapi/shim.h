@@ -166,7 +166,8 @@ u32 homing_tcp_offers(const struct net *net);
 /* snd_una of a connection's full socket; false without one. Under RCU. */
 bool homing_tcp_una(struct net *net, const struct homing_tuple *t, u32 dif,
 		    u32 *una);
-int homing_tcp_reset(struct net *net, const struct homing_tuple *t); /* process */
+/* Process context. */
+int homing_tcp_reset(struct net *net, const struct homing_tuple *t, u32 dif);
 
 /* ---- hash table (lookups under RCU) ---- */
 /* Objects are laid out: rhash_head (8), key, then the rest. */

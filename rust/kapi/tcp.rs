@@ -179,8 +179,8 @@ pub(crate) fn offers(ns: NetNs) -> Offers {
     }
 }
 
-/// Ends a connection with RST on both sides. Process context: sleeps.
-pub(crate) fn reset(ns: NetNs, tuple: &Tuple) -> Result {
+/// Ends a connection whose packets come by `ifindex` with RST on both sides. Process context: sleeps.
+pub(crate) fn reset(ns: NetNs, tuple: &Tuple, ifindex: u32) -> Result {
     // SAFETY: The namespace is alive; the tuple is read only.
-    kernel::error::to_result(unsafe { ffi::homing_tcp_reset(ns.as_ptr(), &raw(tuple)) })
+    kernel::error::to_result(unsafe { ffi::homing_tcp_reset(ns.as_ptr(), &raw(tuple), ifindex) })
 }

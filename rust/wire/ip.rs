@@ -25,8 +25,9 @@ pub const ICMPV6: u8 = 58;
 pub const IPV4_LEN: usize = 20;
 /// Bytes of an IPv6 header without extension headers.
 pub const IPV6_LEN: usize = 40;
-/// Most extension headers that are walked; a packet with more is not for us.
-pub const MAX_EXTENSIONS: usize = 8;
+/// Most extension headers that are walked: as many as the kernel does (`IP6_MAX_EXT_HDRS_CNT`); a
+/// packet with more is not for us.
+pub const MAX_EXTENSIONS: usize = 12;
 
 /// What an IP header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -460,8 +461,8 @@ mod tests {
             parse(&long),
             Err(Error::bad(Layer::Ipv6, Fault::Unsupported))
         );
-        long[40 + 7 * 8] = TCP;
-        assert_eq!(parse(&long).map(|ip| ip.header_len), Ok(40 + 8 * 8));
+        long[40 + 11 * 8] = TCP;
+        assert_eq!(parse(&long).map(|ip| ip.header_len), Ok(40 + 12 * 8));
     }
 
     #[test]

@@ -212,7 +212,7 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
         SameSite::None => consts::SameSite::None,
         SameSite::Unset => consts::SameSite::Unset,
     };
-    let here = tcp::listener(host.net.ns, &s.vip, s.port, 0).present;
+    let here = tcp::listener(host.net.ns, &s.vip, s.port, host.device()).present;
     let there = config
         .others()
         .filter(|m| m.listener(guard, s.hash).is_some());
