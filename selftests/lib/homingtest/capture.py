@@ -2,6 +2,7 @@
 """Seeing what is on a wire: tcpdump into a file, read again as bytes or by tshark."""
 
 import os
+import socket
 import struct
 import subprocess
 import tempfile
@@ -71,6 +72,19 @@ class Capture:
     def remove(self):
         """Deletes the file."""
         os.unlink(self.file)
+
+
+def outer(frame):
+    """(source, destination, offset of the UDP header) of a frame of the farm's own traffic."""
+    packet = frame[14:]
+    if packet[0] >> 4 == 6:
+        return socket.inet_ntop(socket.AF_INET6, packet[8:24]), socket.inet_ntop(socket.AF_INET6, packet[24:40]), 54
+    return socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20]), 14 + (packet[0] & 15) * 4
+
+
+def is_control(frame):
+    """Whether a frame of the farm's own traffic is a control message: the O bit, RFC 8926 section 3.4."""
+    return bool(frame[outer(frame)[2] + 8 + 1] & 0x80)
 
 
 def farm_as_geneve():

@@ -54,6 +54,6 @@ def understands(*words):
     return program() is not None and homing(*words, "--help", check=False).returncode == 0
 
 
-def service(port=layout.PORT, six=False):
+def service(port=layout.PORT, six=layout.SIX):
     """VIP:PORT as the tool wants it."""
     return f"[{layout.VIP6}]:{port}" if six else f"{layout.VIP4}:{port}"

@@ -17,30 +17,27 @@ def make_key():
 
 
 def configure(member, state):
-    """Gives `member` the farm's key, members and services, then attaches its eth0.
-
-    Returns whether the module took the IPv6 service.
-    """
+    """Gives `member` the farm's key, members and the service in both families, then attaches its eth0."""
     options = state["options"]
     cli.homing("key", "set", KEY_FILE, ns=member)
     for other in state["members"]:
         weight = options.get("weights", {}).get(other, 100)
-        cli.homing("member", "set", other, "--id", layout.number(other), "--addr", layout.farm4(other),
+        cli.homing("member", "set", other, "--id", layout.number(other), "--addr",
+                   layout.farm_address(other, options.get("farm_family") == 6),
                    "--weight", weight, "--state", "up", ns=member)
     if options.get("scale"):
         cli.homing("debug", "scale", options["scale"], ns=member)
     policy = ["--policy", options["policy"]] if options.get("policy") else []
-    cli.homing("service", "add", cli.service(), *policy, ns=member)
-    six = cli.homing("service", "add", cli.service(six=True), *policy, ns=member, check=False)
+    for six in (False, True):
+        cli.homing("service", "add", cli.service(six=six), *policy, ns=member)
     if not options.get("push", True):
         cli.homing("debug", "push", "off", ns=member)
     cli.homing("attach", "eth0", ns=member)
-    return six.returncode == 0
 
 
 def configure_all(members, state):
     """Configures several members at once."""
-    return all(netns.in_parallel([(None, lambda m=member: configure(m, state)) for member in members]))
+    netns.in_parallel([(None, lambda m=member: configure(m, state)) for member in members])
 
 
 def not_seen(members, living):

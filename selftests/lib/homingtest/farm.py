@@ -41,9 +41,11 @@ def apply_entry(farm):
 def up(count=3, with_config=True, kind=None, **options):
     """Builds the farm; on failure says why, and leaves what there is for `down`.
 
-    `options`: policy (rr, p2c), push (bool), scale, nic_offload (on, off), weights ({"m1": 50}).
+    `options`: policy (rr, p2c), push (bool), scale, nic_offload (on, off), weights ({"m1": 50}),
+    farm_family (4, 6).
     """
-    options = {"policy": None, "push": True, "scale": None, "nic_offload": "on", "weights": {}, **options}
+    options = {"policy": None, "push": True, "scale": None, "nic_offload": "on", "weights": {}, "farm_family": 4,
+               **options}
     if not 1 <= count <= layout.MOST:
         raise Refused(f"a farm has 1 to {layout.MOST} members, not {count}")
     if state.load() is not None:
@@ -68,8 +70,7 @@ def up(count=3, with_config=True, kind=None, **options):
     netns.in_parallel([(None, lambda n=name: servers.start(n, kind)) for name in names])
     if with_config:
         config.make_key()
-        farm["ipv6"] = config.configure_all(names, farm)
-        state.save(farm)
+        config.configure_all(names, farm)
         config.wait_up(names)
 
 

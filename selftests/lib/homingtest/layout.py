@@ -14,9 +14,18 @@
 
 import os
 
+# A run has a family for the service and one for the farm's own traffic: "4", "6", or both digits.
+VARIANT = os.environ.get("HOMING_FAMILY") or "4"
+SIX, FARM_SIX = VARIANT[0] == "6", VARIANT[-1] == "6"
+FULL = bool(os.environ.get("HOMING_FULL"))
+BRIEF = VARIANT != "4" and not FULL  # what costs minutes is done in full in one family only
+
 VIP4 = "10.80.0.1"
 VIP6 = "fd80::1"
 CLIENT4, CLIENT6 = "10.70.0.2", "fd70::2"
+VIP, CLIENT = (VIP6, CLIENT6) if SIX else (VIP4, CLIENT4)
+HOST = f"[{VIP6}]" if SIX else VIP4  # as a URL and a Host line have it
+PREFIX = 128 if SIX else 32  # of one address
 ROUTER4, ROUTER6 = "10.70.0.1", "fd70::1"
 PORT = 80
 SECOND_PORT = 8080  # a second service of the same group
@@ -47,6 +56,11 @@ def farm6(member):
     return f"fd09::{10 + number(member)}"
 
 
+def farm_address(member, six=FARM_SIX):
+    """The address of a member in the farm network that the farm's own traffic uses."""
+    return farm6(member) if six else farm4(member)
+
+
 def folder(member):
     """Where a member's server keeps its files; `access.log` is there."""
     return f"{RUN}/{member}"
@@ -62,7 +76,7 @@ def big_folder():
     return f"{RUN}/files/big"
 
 
-def url(path="/", port=PORT, six=False):
+def url(path="/", port=PORT, six=SIX):
     """The URL of `path` at the virtual address."""
     host = f"[{VIP6}]" if six else VIP4
     return f"http://{host}{path}" if port == 80 else f"http://{host}:{port}{path}"

@@ -12,17 +12,22 @@ IPPROTO_MPTCP = 262  # linux/in.h
 class Listener:
     """Listens on the VIP in namespace `member`; for each connection calls `serve(connection)` in a thread.
 
-    `received[(address, port)]` has the bytes that came in over each connection through `Talk.read`.
+    `address` is where it is bound instead of the VIP; one with a colon in it makes a socket of IPv6,
+    which takes IPv4 too where it can. `prepare(socket)` runs before bind. `received[(address, port)]` has the bytes that came in over each connection through `Talk.read`.
     """
 
-    def __init__(self, member, port, serve, six=False, backlog=128, options=(), protocol=0):
+    def __init__(self, member, port, serve, six=layout.SIX, backlog=128, options=(), protocol=0,
+                 address=None, prepare=None):
         self.member, self._serve, self.received, self.accepted = member, serve, {}, 0
+        address = address or (layout.VIP6 if six else layout.VIP4)
         with netns.inside(member):
-            self.socket = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM, protocol)
+            self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, protocol)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for level, name, value in options:
             self.socket.setsockopt(level, name, value)
-        self.socket.bind((layout.VIP6 if six else layout.VIP4, port))
+        if prepare:
+            prepare(self.socket)
+        self.socket.bind((address, port))
         self.socket.listen(backlog)
         # Not every kind of listener wakes up from accept() when it is shut down: it looks now and then.
         self.socket.settimeout(0.3)

@@ -138,8 +138,9 @@ def in_parallel(jobs):
 
 
 def socket_udp(address, seconds=5.0):
-    """A bound IPv4 UDP socket in the calling thread's namespace."""
-    found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    """A UDP socket of the address's family in the calling thread's namespace, bound to it."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_DGRAM)
     found.settimeout(seconds)
     found.bind(address)
     return found

@@ -134,7 +134,7 @@ def association_is_sent_first(stage):
                    if client.sid.encode() in rawtcp.Segment(frame[14:]).payload)
     for member in stage.bed.others(entry):
         times = [when for when, frame in tunnel.timed_frames()
-                 if key in frame and socket.inet_ntoa(frame[30:34]) == layout.farm4(member)]
+                 if key in frame and capture.outer(frame)[1] == layout.farm_address(member)]
         tap.true(times, f"a packet with the association to {member}")
         tap.true(min(times) <= answered, f"sent to {member} at {min(times)}, answered at {answered}")
         stage.say(f"  {entry} -> {member}: association sent {(answered - min(times)) * 1e3:.2f} ms before the answer")
@@ -153,7 +153,7 @@ def response_carries_the_sid(stage):
         response = connection.exchange(bed.unique())
     home = response.member
     with netns.inside(home):
-        plain = socket.create_connection((layout.VIP4, layout.PORT), 5)
+        plain = socket.create_connection((layout.VIP, layout.PORT), 5)
     plain.sendall(web.request("/"))
     own = plain.recv(65536).split(b"\r\n\r\n")[0].split(b"\r\n")
     plain.close()

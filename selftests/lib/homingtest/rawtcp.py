@@ -11,9 +11,12 @@ import time
 
 from . import layout, netns, shell, topology
 
-ADDRESS = "10.70.0.77"
+ADDRESS4, ADDRESS6 = "10.70.0.77", "fd70::77"
+ADDRESS = ADDRESS6 if layout.SIX else ADDRESS4
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-_ETH_P_IP = 0x0800
+_ETH_P_IP, _ETH_P_IPV6 = 0x0800, 0x86dd
+_FAMILY, _ETH_P = (socket.AF_INET6, _ETH_P_IPV6) if layout.SIX else (socket.AF_INET, _ETH_P_IP)
+_EXTENSIONS = (0, 43, 60)  # hop-by-hop, routing, destination options: RFC 8200 section 4
 
 
 def checksum(data):
@@ -27,14 +30,22 @@ def checksum(data):
 
 
 class Segment:
-    """A received TCP segment."""
+    """A received TCP segment, in a packet of either family (IPv6 without fragment or AH header)."""
 
     def __init__(self, packet):
-        head = (packet[0] & 15) * 4
-        whole = struct.unpack("!H", packet[2:4])[0]
+        if packet[0] >> 4 == 4:
+            head, whole, protocol = (packet[0] & 15) * 4, struct.unpack("!H", packet[2:4])[0], packet[9]
+            family, ends = socket.AF_INET, (packet[12:16], packet[16:20])
+        else:
+            head, whole, protocol = 40, 40 + struct.unpack("!H", packet[4:6])[0], packet[6]
+            family, ends = socket.AF_INET6, (packet[8:24], packet[24:40])
+            while protocol in _EXTENSIONS:
+                protocol, head = packet[head], head + 8 + packet[head + 1] * 8
+        if protocol != 6:
+            raise NotTcp(f"protocol {protocol}")
         tcp = packet[head:whole]
-        self.source = socket.inet_ntoa(packet[12:16])
-        self.destination = socket.inet_ntoa(packet[16:20])
+        self.source, self.destination = (socket.inet_ntop(family, end) for end in ends)
+        self.offset = head  # of the TCP header in the packet
         self.sport, self.dport, self.seq, self.ack, offset, self.flags, self.window = struct.unpack(
             "!HHIIBBH", tcp[:16])
         self.options = self._options(tcp[20:(offset >> 4) * 4])
@@ -71,40 +82,72 @@ def fresh_port():
     return port
 
 
+class NotTcp(ValueError):
+    """The packet has no TCP in it."""
+
+
+def of_frames(frames):
+    """The TCP segments in frames of Ethernet, in order, whatever else is among them left out."""
+    found = []
+    for frame in frames:
+        if frame[12:14] in (b"\x08\x00", b"\x86\xdd"):
+            try:
+                found.append(Segment(frame[14:]))
+            except NotTcp:
+                pass
+    return found
+
+
+def ip_packet(payload, source=None, destination=layout.VIP, protocol=6, extensions=(), flags=0x4000):
+    """An IP packet of the run's family around `payload`, its checksum not looked at.
+
+    `extensions` are IPv6 extension headers in order: (number, bytes after the next-header byte);
+    `flags` are those of IPv4, with the fragment's offset.
+    """
+    ends = (source or socket.inet_pton(_FAMILY, ADDRESS)) + socket.inet_pton(_FAMILY, destination)
+    if not layout.SIX:
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), random.getrandbits(16), flags, 64, protocol, 0) + ends
+        return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + payload
+    numbers = [number for number, _ in extensions] + [protocol]
+    chain = b"".join(bytes([after]) + body for (_, body), after in zip(extensions, numbers[1:]))
+    return struct.pack("!IHBB", 6 << 28, len(chain) + len(payload), numbers[0], 64) + ends + chain + payload
+
+
 class Peer:
     """One connection's client side. Fields `seq` and `ack` are what the next segment carries."""
 
     def __init__(self, port=layout.PORT, source_port=None):
         shell.ip_batch([f"neigh replace {ADDRESS} lladdr {topology.mac(0, 2)} dev eth0"], ns="router")
         with netns.inside("client"):
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
-            self._socket.bind(("eth0", _ETH_P_IP))
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P))
+            self._socket.bind(("eth0", _ETH_P))
         self._gateway = bytes.fromhex(topology.mac(0, 1).replace(":", ""))
         self.port = port
         self.source_port = source_port or fresh_port()
         self.isn = random.getrandbits(32)
         self.seq, self.ack, self.timestamp = self.isn, 0, None
+        self.extensions = ()  # of every packet, as for `ip_packet`
 
     def build(self, flags, payload=b"", seq=None, ack=None, options=b"", window=64240, bad_checksum=False,
               source=None):
-        """The bytes of one IPv4 packet; `source` is another address than ours, in four bytes."""
+        """The bytes of one packet of the run's family; `source` is another address than ours, in network order."""
         options += b"\1" * (-len(options) % 4)
         seq = self.seq if seq is None else seq
         ack = self.ack if ack is None else ack
         tcp = struct.pack("!HHIIBBHHH", self.source_port, self.port, seq & 0xffffffff,
                           ack & 0xffffffff if flags & ACK else 0,
                           (20 + len(options)) << 2, flags, window, 0, 0) + options + payload
-        ends = (source or socket.inet_aton(ADDRESS)) + socket.inet_aton(layout.VIP4)
-        total = checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp)
+        source = source or socket.inet_pton(_FAMILY, ADDRESS)
+        total = source + socket.inet_pton(_FAMILY, layout.VIP) + struct.pack("!HH", 6, len(tcp)) + tcp
+        total = checksum(total)  # the sum of both families' pseudo-headers
         if bad_checksum:
             total ^= 0x5555
         tcp = tcp[:16] + struct.pack("!H", total) + tcp[18:]
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), random.getrandbits(16), 0x4000, 64, 6, 0) + ends
-        return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + tcp
+        return ip_packet(tcp, source, extensions=self.extensions)
 
     def put(self, packet):
         """Sends a packet made by `build`."""
-        self._socket.sendto(packet, ("eth0", _ETH_P_IP, 0, 0, self._gateway))
+        self._socket.sendto(packet, ("eth0", _ETH_P, 0, 0, self._gateway))
 
     def send(self, flags, payload=b"", **rest):
         """Builds and sends one segment."""
@@ -119,9 +162,12 @@ class Peer:
                 packet, origin = self._socket.recvfrom(65535)
             except TimeoutError:
                 return None
-            if origin[2] == 4 or len(packet) < 40 or packet[9] != 6:  # 4: PACKET_OUTGOING
+            if origin[2] == 4 or len(packet) < 40:  # 4: PACKET_OUTGOING
                 continue
-            segment = Segment(packet)
+            try:
+                segment = Segment(packet)
+            except NotTcp:
+                continue
             if (segment.destination, segment.sport, segment.dport) == (
                     ADDRESS, self.port, self.source_port) and wanted(segment):
                 return segment

@@ -37,7 +37,7 @@ class Response:
         return values[0] if values else None
 
 
-def request(path="/", method="GET", cookies=None, headers=(), body=b"", host=layout.VIP4, version="1.1"):
+def request(path="/", method="GET", cookies=None, headers=(), body=b"", host=layout.HOST, version="1.1"):
     """The bytes of one request."""
     lines = [f"{method} {path} HTTP/{version}", f"Host: {host}"]
     if cookies:
@@ -51,7 +51,7 @@ def request(path="/", method="GET", cookies=None, headers=(), body=b"", host=lay
 class Connection:
     """One TCP connection from the client's host to the VIP; a context manager."""
 
-    def __init__(self, port=layout.PORT, six=False, seconds=SECONDS, source=None, nodelay=True, options=()):
+    def __init__(self, port=layout.PORT, six=layout.SIX, seconds=SECONDS, source=None, nodelay=True, options=()):
         family = socket.AF_INET6 if six else socket.AF_INET
         with netns.inside("client"):
             self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -179,7 +179,7 @@ class Client:
             self.cookies[name.strip()] = value.strip()
         return response
 
-    def get(self, path="/", port=layout.PORT, connection=None, six=False, **rest):
+    def get(self, path="/", port=layout.PORT, connection=None, six=layout.SIX, **rest):
         """One request with its cookies; returns the Response and remembers what it sets."""
         if connection is not None:
             return self.absorb(connection.exchange(path, cookies=self.cookies, **rest))
