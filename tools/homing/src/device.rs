@@ -2,6 +2,7 @@
 
 //! `homing attach` and `homing detach`.
 
+use crate::doctor;
 use crate::out::Failure;
 use crate::out::Out;
 use clap::Args;
@@ -15,13 +16,22 @@ use homing_nl::Request;
 pub struct Attach {
     /// Name of the device
     device: String,
+    /// Also where the firewall of this host would refuse every connection
+    #[arg(long)]
+    force: bool,
 }
 
 impl Attach {
-    /// Does it.
+    /// Does it, unless it would break every connection.
     pub fn run(&self, out: &Out) -> Result<(), Failure> {
+        let mut client = Client::open()?;
+        if !self.force {
+            if let Some(why) = doctor::forbids_attach(&mut client)? {
+                return Err(Failure::new(why));
+            }
+        }
         let request = Request::new(cmd::DEVICE_ATTACH).string(device::IFNAME, &self.device);
-        Client::open()?.set(&request)?;
+        client.set(&request)?;
         out.done()
     }
 }

@@ -62,6 +62,30 @@ pub fn run(out: &Out) -> Result<ExitCode, Failure> {
     })
 }
 
+/// Why no device may be attached here: the firewall would refuse every connection of a service,
+/// since conntrack never sees its SYN. With how to mend it.
+pub fn forbids_attach(client: &mut Client) -> Result<Option<String>, Failure> {
+    let facts = Facts::gather(client)?;
+    Ok(fatal(&facts))
+}
+
+fn fatal(facts: &Facts) -> Option<String> {
+    // Without a rule that asks for the state of a connection, what conntrack thinks of it is nothing.
+    let tracked = facts
+        .services
+        .iter()
+        .any(|service| facts.firewall.asks_for_state(service.port));
+    let first = judge(facts).into_iter().find(|finding| match finding.id {
+        "firewall-new-not-syn" => true,
+        "conntrack-loose" => tracked,
+        _ => false,
+    })?;
+    Some(format!(
+        "not attached, every connection would be refused: {}; mend it: {} (--force attaches all the same)",
+        first.what, first.mend
+    ))
+}
+
 fn json(finding: &Finding) -> Value {
     json!({
         "id": finding.id,

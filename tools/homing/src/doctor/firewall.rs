@@ -69,12 +69,45 @@ impl Firewall {
         })
     }
 
+    /// Whether a rule exempts a TCP port from conntrack.
+    fn untracks(&self, port: u16) -> bool {
+        self.rules().any(|rule| {
+            rule.expressions.iter().any(|e| e.get("notrack").is_some()) && rule.reaches("tcp", port)
+        })
+    }
+
+    /// Whether a TCP port never comes to this rule: one before it in its chain accepts all of it.
+    fn shields(&self, rule: &Rule<'_>, port: u16) -> bool {
+        let chain = |rule: &Rule<'_>| {
+            ["family", "table", "chain"].map(|key| rule.rule.get(key).cloned().unwrap_or_default())
+        };
+        self.rules()
+            .take_while(|earlier| !std::ptr::eq(earlier.rule, rule.rule))
+            .any(|earlier| {
+                chain(&earlier) == chain(rule)
+                    && earlier.has("accept")
+                    && earlier.names("tcp", port)
+                    && earlier.state().is_none()
+                    && !earlier.is_about_flags()
+            })
+    }
+
+    /// Whether some rule asks conntrack for the state of connections to a TCP port.
+    pub fn asks_for_state(&self, port: u16) -> bool {
+        let nft = self.rules().any(|rule| {
+            rule.reaches("tcp", port) && rule.state().is_some() && !self.shields(&rule, port)
+        });
+        let saved = self.iptables.iter().any(|line| {
+            let (words, _) = words(line);
+            states(&words).next().is_some()
+                && ports(&words).is_none_or(|ports| ports.contains(&port))
+        });
+        (nft || saved) && !self.untracks(port)
+    }
+
     /// Rules that refuse a connection whose first packet is no SYN, for a TCP port.
     pub fn refuses_midstream(&self, port: u16) -> Vec<String> {
-        let untracked = self.rules().any(|rule| {
-            rule.expressions.iter().any(|e| e.get("notrack").is_some()) && rule.reaches("tcp", port)
-        });
-        if untracked {
+        if self.untracks(port) {
             return Vec::new();
         }
         let nft = self
@@ -82,6 +115,7 @@ impl Firewall {
             .filter(|rule| {
                 rule.refuses() && rule.reaches("tcp", port) && rule.is_new() && rule.is_not_syn()
             })
+            .filter(|rule| !self.shields(rule, port))
             .map(|rule| rule.name());
         let saved = self.iptables.iter().filter(|line| {
             let (words, target) = words(line);
@@ -254,6 +288,20 @@ impl Rule<'_> {
                 "==" => right.as_u64() == Some(0) || !word(right, "syn"),
                 _ => false,
             }
+        })
+    }
+
+    /// Whether the rule looks at TCP flags.
+    fn is_about_flags(&self) -> bool {
+        self.matches().any(|one| {
+            let left = one.get("left");
+            let masked = left
+                .and_then(|left| left.get("&"))
+                .and_then(|mask| mask.get(0));
+            let field = masked
+                .or(left)
+                .and_then(|left| left.pointer("/payload/field"));
+            field.and_then(Value::as_str) == Some("flags")
         })
     }
 

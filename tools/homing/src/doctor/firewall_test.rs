@@ -160,3 +160,38 @@ fn nonsense_is_no_rule() {
         assert!(firewall.refuses_udp(6470).is_empty());
     }
 }
+
+#[test]
+fn a_port_that_is_accepted_before_never_comes_to_the_rule() {
+    let accept = format!("{},{ACCEPT}", dport("tcp", "==", "80"));
+    let refusal = [NOT_SYN, NEW, DROP].join(",");
+    let finds = |rules: &[&str]| {
+        let firewall = nft("drop", rules);
+        let refused = !firewall.refuses_midstream(80).is_empty();
+        assert_eq!(refused, firewall.asks_for_state(80));
+        refused
+    };
+    assert!(!finds(&[&accept, &refusal]));
+    assert!(finds(&[&refusal, &accept]));
+    // What accepts only some of it lets the rest through to the rule.
+    let other = format!("{},{ACCEPT}", dport("tcp", "==", "81"));
+    assert!(finds(&[&other, &refusal]));
+    for part in [IS_SYN, NEW, KNOWN] {
+        let some = format!("{},{part},{ACCEPT}", dport("tcp", "==", "80"));
+        let firewall = nft("drop", &[&some, &refusal]);
+        assert!(!firewall.refuses_midstream(80).is_empty());
+    }
+}
+
+#[test]
+fn rules_that_ask_for_the_state_are_found() {
+    let known = format!("{KNOWN},{ACCEPT}");
+    assert!(nft("drop", &[&known]).asks_for_state(80));
+    assert!(!nft("drop", &[ACCEPT]).asks_for_state(80));
+    let other = format!("{},{known}", dport("tcp", "==", "22"));
+    assert!(!nft("drop", &[&other]).asks_for_state(80));
+    let line = "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
+    assert!(Firewall::parse("", line).asks_for_state(80));
+    let other = "-A INPUT -p tcp --dport 22 -m state --state NEW -j ACCEPT";
+    assert!(!Firewall::parse("", other).asks_for_state(80));
+}
