@@ -119,6 +119,8 @@ pub struct Flow {
 const CLIENT_FIN: u8 = 1;
 const SERVER_FIN: u8 = 2;
 const RESET: u8 = 4;
+/// A SYN was sent to the owner, whose answer is not seen here.
+const ASKED: u8 = 8;
 
 impl Flow {
     /// A flow whose request is being read here.
@@ -196,7 +198,14 @@ impl Flow {
 
     /// A side has said goodbye, or a reset was seen: silence now has a different meaning.
     pub fn closing(&self) -> bool {
-        self.seen != 0
+        self.seen & (CLIENT_FIN | SERVER_FIN | RESET) != 0
+    }
+
+    /// Whether a segment may begin another connection, so that its cookie is to be looked at
+    /// ([`ClientSegment::first`]). Not while a connection is live: its data is not suspected. But
+    /// once an entry member has sent a SYN to the owner, the owner may have answered it.
+    pub fn expects_first(&self) -> bool {
+        self.state != State::Live || self.seen & ASKED != 0
     }
 
     /// What to do with a segment of the client.
@@ -205,11 +214,14 @@ impl Flow {
     /// [`Action::Spawn`] the caller reports neither success nor failure; the next segment shows
     /// whether there is a socket.
     pub fn on_client_segment(&mut self, segment: &ClientSegment) -> Action {
-        let syn = segment.flags & (flags::SYN | flags::ACK) == flags::SYN;
+        let syn = segment.flags & (flags::SYN | flags::ACK | flags::RST) == flags::SYN;
         let action = match self.state {
             State::Deciding if syn => Action::AnswerSyn,
             State::Deciding => Action::Hold,
-            State::Decided | State::Live if self.role == Role::Entry => self.at_entry(syn),
+            _ if self.role == Role::Entry && syn => self.syn_at_entry(),
+            State::Decided | State::Live if self.role == Role::Entry => {
+                self.at_entry(segment.first)
+            }
             State::Decided => self.waiting_for_socket(segment, syn),
             // The end was not seen, but what begins a connection shows that there was one: a SYN,
             // or a first segment. Such a segment is never shown to the listener.
@@ -243,20 +255,41 @@ impl Flow {
         }
     }
 
-    /// The socket is known to be gone, or the owner said that the connection is over.
+    /// The socket is known to be gone.
     pub fn on_gone(&mut self) {
         if self.state == State::Live {
             self.state = State::Closed;
         }
     }
 
-    fn at_entry(&mut self, syn: bool) -> Action {
-        if syn && self.closing() {
-            // The client has ended this connection, so it is free to open the next.
+    /// The owner says, to an entry member, that the connection is over.
+    pub fn on_owner_gone(&mut self) {
+        if self.role == Role::Entry {
+            self.state = State::Closed;
+        }
+    }
+
+    /// A SYN is for the owner's stack, which knows whether its socket lives (and is to challenge
+    /// the SYN) or is in TIME_WAIT (and may be replaced, or not). Where there is neither, the owner
+    /// answers with a cookie as this member would.
+    fn syn_at_entry(&mut self) -> Action {
+        let over = self.state == State::Closed || self.closing();
+        if over && self.seen & ASKED != 0 {
+            // The client has ended this connection, and the owner's answer did not get through.
             self.state = State::Closed;
             return Action::AnswerSyn;
         }
-        // Any other SYN is for the owner's stack, which challenges it.
+        self.seen |= ASKED;
+        Action::Relay {
+            hand_off: self.state == State::Decided,
+        }
+    }
+
+    fn at_entry(&self, first: First) -> Action {
+        if first == First::Other {
+            // Somebody has answered the SYN that the owner was asked about.
+            return Action::Renew;
+        }
         Action::Relay {
             hand_off: self.state == State::Decided,
         }
@@ -285,11 +318,12 @@ impl Flow {
             // The local stack has taken the connection up by itself.
             _ if segment.socket => Action::Deliver,
             _ if syn => Action::AnswerSyn,
-            First::Same => Action::DropDuplicate,
             First::Other => self.renew(),
             // What follows the end of a connection (the last ACK, a FIN again) is answered by the
-            // stack that had it: TIME_WAIT, or a RST.
-            First::No if self.role == Role::Entry => Action::Relay { hand_off: false },
+            // stack that had it: TIME_WAIT, or a RST. Whether that is to see a late copy of the
+            // first segment, the owner knows.
+            _ if self.role == Role::Entry => Action::Relay { hand_off: false },
+            First::Same => Action::DropDuplicate,
             First::No => Action::Deliver,
         }
     }
@@ -374,7 +408,7 @@ mod tests {
     fn bits_keep_everything() {
         for role in [Role::Entry, Role::Owner, Role::Both] {
             for state in [State::Deciding, State::Decided, State::Live, State::Closed] {
-                for seen in 0..8 {
+                for seen in 0..16 {
                     for tries in [0, 1, SPAWN_TRIES, u8::MAX] {
                         let flow = Flow {
                             role,
@@ -477,21 +511,54 @@ mod tests {
             assert_eq!(flow.on_client_segment(&segment), want);
             assert_eq!(flow.state, State::Closed);
         }
-        // The entry member asks the owner, until the client has said goodbye.
+    }
+
+    #[test]
+    fn the_entry_member_asks_the_owner_about_a_syn() {
+        let relay = Action::Relay { hand_off: false };
         let mut flow = live(Role::Entry);
-        assert_eq!(
-            flow.on_client_segment(&SYN),
-            Action::Relay { hand_off: false }
-        );
+        assert!(!flow.expects_first());
+        // Live: as often as it comes. Nothing else changes.
+        for _ in 0..3 {
+            assert_eq!(flow.on_client_segment(&SYN), relay);
+            assert!(flow.expects_first());
+            assert!(!flow.closing());
+            assert_eq!(flow.on_client_segment(&DATA), relay);
+            assert_eq!(flow.state, State::Live);
+        }
+        // The owner has answered it.
+        assert_eq!(flow.on_client_segment(&OTHER), Action::Renew);
+        // The client has said goodbye: the owner is asked once, then answered for.
         for end in [FIN, RST] {
-            let mut flow = flow;
-            assert_eq!(
-                flow.on_client_segment(&bare(end)),
-                Action::Relay { hand_off: false }
-            );
+            let mut flow = live(Role::Entry);
+            assert_eq!(flow.on_client_segment(&bare(end)), relay);
+            assert_eq!(flow.on_client_segment(&SYN), relay);
             assert_eq!(flow.state, State::Live);
             assert_eq!(flow.on_client_segment(&SYN), Action::AnswerSyn);
             assert_eq!(flow.state, State::Closed);
+        }
+    }
+
+    #[test]
+    fn what_the_owner_says_is_over() {
+        for state in [State::Decided, State::Live, State::Closed] {
+            let mut flow = Flow {
+                state,
+                ..Flow::decided(Role::Entry)
+            };
+            flow.on_owner_gone();
+            assert_eq!(flow.state, State::Closed);
+            assert_eq!(flow.on_client_segment(&OTHER), Action::Renew);
+            for segment in [FIRST, DATA, SYN] {
+                let relay = Action::Relay { hand_off: false };
+                assert_eq!(flow.on_client_segment(&segment), relay);
+            }
+        }
+        // Only an entry member has an owner.
+        for role in [Role::Owner, Role::Both] {
+            let mut flow = live(role);
+            flow.on_owner_gone();
+            assert_eq!(flow, live(role));
         }
     }
 
@@ -516,20 +583,19 @@ mod tests {
 
     #[test]
     fn after_the_end() {
-        for (role, late, new) in [
-            (
-                Role::Entry,
-                Action::Relay { hand_off: false },
-                Action::Renew,
-            ),
-            (Role::Both, Action::Deliver, Action::Renew),
+        let relay = Action::Relay { hand_off: false };
+        let (deliver, answer) = (Action::Deliver, Action::AnswerSyn);
+        let drop = Action::DropDuplicate;
+        for (role, late, new, syn, again) in [
+            (Role::Entry, relay, Action::Renew, relay, relay),
+            (Role::Both, deliver, Action::Renew, answer, drop),
             // Through the tunnel: the entry member has to decide again.
-            (Role::Owner, Action::Deliver, Action::Refuse),
+            (Role::Owner, deliver, Action::Refuse, answer, drop),
         ] {
             for (segment, want) in [
-                (FIRST, Action::DropDuplicate),
+                (FIRST, again),
                 (OTHER, new),
-                (SYN, Action::AnswerSyn),
+                (SYN, syn),
                 (DATA, late),
                 (bare(ACK), late),
                 (bare(FIN), late),

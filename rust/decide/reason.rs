@@ -203,6 +203,8 @@ reasons! {
     TunnelNotService = "tunnel_not_service",
     /// Tunnel: dropped, relayed packet of a flow not known here.
     TunnelNoFlow = "tunnel_no_flow",
+    /// Tunnel: dropped, the flow is over and the packet begins another; its entry member is told.
+    TunnelOver = "tunnel_over",
     /// State messages sent.
     StateSent = "state_sent",
     /// State messages received.

@@ -2,8 +2,8 @@
 
 //! Stateless answers to a client: SYN-ACK with a cookie, FIN, keep-alive probe, RST.
 //!
-//! An answer is a fresh packet on the device the question came by, link addresses swapped: the
-//! question may be shared with a capture and is not changed.
+//! An answer is a fresh packet, since the question may be shared with a capture. It goes back by the
+//! device and to the link address that the question came from, or by the routing table.
 
 use kernel::prelude::*;
 
@@ -14,9 +14,8 @@ use crate::{
         skb::Packet,
         tcp as stack, //
     },
-    table::keys::Key,
+    table::{keys::Key, service::Reply},
     wire::{
-        addr::Tuple,
         checksum, geneve, ip,
         tcp::{self, flags},
     },
@@ -49,14 +48,9 @@ pub(super) fn window(ipv6: bool, mtu: u16) -> u16 {
     w.saturating_add(more.into()).min(65535) as u16
 }
 
-/// Puts IP header and TCP checksum around a TCP header that stands at `ip_len` in `buf`, and sends.
-fn send(
-    packet: &Packet,
-    buf: &mut [u8; ROOM],
-    tuple: &Tuple,
-    ip_len: usize,
-    tcp_len: usize,
-) -> Result {
+/// Puts IP header and TCP checksum around a TCP header that stands in its place in `buf`, and sends.
+fn send(question: &Tcp<'_>, packet: &Packet, buf: &mut [u8; ROOM], tcp_len: usize) -> Result {
+    let (tuple, ip_len) = (&question.tuple, ip_len(question));
     let end = ip_len.saturating_add(tcp_len);
     let segment = buf.get_mut(ip_len..end).ok_or(EINVAL)?;
     let sum = checksum::transport(&tuple.vip, &tuple.client, ip::TCP, segment).ok_or(EINVAL)?;
@@ -74,7 +68,13 @@ fn send(
         payload_len: tcp_len,
     };
     ip::emit(buf, &out).ok_or(EINVAL)?;
-    packet.reply(buf.get(..end).ok_or(EINVAL)?, !tuple.vip.is_v4())
+    let route = question.service.settings.reply == Reply::Route;
+    packet.reply(
+        buf.get(..end).ok_or(EINVAL)?,
+        ip_len,
+        question.ipv6(),
+        route,
+    )
 }
 
 fn ip_len(tcp: &Tcp<'_>) -> usize {
@@ -133,7 +133,7 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
     let Some(len) = tcp::emit_syn_ack(room, &header, &offer) else {
         return;
     };
-    match send(packet, &mut buf, &tcp.tuple, at, len) {
+    match send(tcp, packet, &mut buf, len) {
         Ok(()) => net.count(Reason::SynAnswered),
         Err(_) => net.count(Reason::SendFailed),
     }
@@ -164,7 +164,7 @@ fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u
     let room = buf.get_mut(at..).unwrap_or_default();
     let sent = tcp::emit_bare(room, &header, stamps)
         .ok_or(EINVAL)
-        .and_then(|len| send(packet, &mut buf, &tcp.tuple, at, len));
+        .and_then(|len| send(tcp, packet, &mut buf, len));
     if sent.is_err() {
         host.net.count(Reason::SendFailed);
     }

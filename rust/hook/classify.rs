@@ -9,7 +9,7 @@ use crate::{
         addr::Tuple,
         icmp::{self, Quote},
         ip::{self, Ip},
-        tcp::{self, flags, Segment},
+        tcp::{self, Segment},
         Fault,
     },
 };
@@ -54,9 +54,9 @@ impl Tcp<'_> {
         self.seg.flags & bits != 0
     }
 
-    /// SYN without ACK.
+    /// Asks for a new connection.
     pub(super) fn is_syn(&self) -> bool {
-        self.seg.flags & (flags::SYN | flags::ACK) == flags::SYN
+        self.seg.is_syn()
     }
 
     /// Length as the IP header says, without padding.

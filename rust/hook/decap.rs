@@ -28,7 +28,7 @@ use crate::{
     kapi::{skb::Packet, tunnel::Receiver},
     table::{
         config::Config,
-        flow::Terms,
+        flow::{Flow, Terms},
         keys::Key,
         member::{Inbox, Member},
         service::Service,
@@ -37,8 +37,9 @@ use crate::{
     wire::{
         addr::{Addr, Tuple},
         control::{self, Association, Body},
-        geneve::{self, Data, Frame, HandOff, Inner, Route},
-        icmp, ip, tcp,
+        geneve::{self, Data, Frame, HandOff, Route},
+        icmp, ip,
+        tcp::{self, Segment},
     },
 };
 
@@ -99,18 +100,18 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
                 return Err(Reason::TunnelNotMember);
             }
             let key = keys.get(data.sender.key).ok_or(Reason::TunnelForged)?;
-            let ipv6 = data.inner == Inner::V6;
-            let (tuple, protocol, header) =
-                inner(packet, header_len, mac_offset, ipv6, config.local)?;
+            let ipv6 = data.inner == geneve::Inner::V6;
+            let inner = inner(packet, header_len, mac_offset, ipv6, config.local)?;
+            let covered = inner.covered.as_bytes();
             // A plain comparison of words: its time tells nothing about which byte was wrong.
-            if u64::from_be_bytes(key.data_mac(header.as_bytes())) ^ u64::from_be_bytes(mac) != 0 {
+            if u64::from_be_bytes(key.data_mac(covered)) ^ u64::from_be_bytes(mac) != 0 {
                 return Err(Reason::TunnelForged);
             }
-            if protocol != ip::TCP && matches!(data.route, Route::HandOff(_)) {
+            if inner.protocol != ip::TCP && matches!(data.route, Route::HandOff(_)) {
                 return Err(Reason::TunnelMalformed);
             }
             net.count(Reason::TunnelData);
-            accept(host, guard, config, sender, key, &data, &tuple)?;
+            accept(host, guard, config, sender, key, &data, &inner)?;
             Ok(Todo::Deliver { header_len, ipv6 })
         }
         Frame::Control { farm, .. } => {
@@ -125,15 +126,25 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
     }
 }
 
-/// The connection that the inner packet is of, or as an ICMP error is about; its protocol; and
-/// what its code covers.
+/// The inner packet of a data message.
+struct Inner {
+    /// The connection that it is of, or as an ICMP error is about.
+    tuple: Tuple,
+    /// Its protocol.
+    protocol: u8,
+    /// `None` for an ICMP error.
+    seg: Option<Segment>,
+    /// What the message's code covers.
+    covered: geneve::MacInput,
+}
+
 fn inner(
     packet: &mut Packet,
     header_len: usize,
     mac_offset: usize,
     ipv6: bool,
     me: u16,
-) -> Result<(Tuple, u8, geneve::MacInput), Reason> {
+) -> Result<Inner, Reason> {
     let want = header_len.saturating_add(1024);
     let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
     let (header, inner) = view
@@ -145,15 +156,21 @@ fn inner(
         return Err(Reason::TunnelMalformed);
     }
     let payload = inner.get(ip.header_len..).ok_or(Reason::TunnelMalformed)?;
-    let tuple = if ip.protocol == ip::TCP {
+    let (tuple, seg) = if ip.protocol == ip::TCP {
         let seg = tcp::parse(payload).map_err(|_| Reason::TunnelMalformed)?;
-        Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port)
+        let tuple = Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port);
+        (tuple, Some(seg))
     } else {
         let quote = icmp::parse(ip.protocol, payload).ok_or(Reason::TunnelMalformed)?;
-        quote.tuple
+        (quote.tuple, None)
     };
-    let input = geneve::mac_input(header, mac_offset, &tuple, ip.protocol, me);
-    Ok((tuple, ip.protocol, input.ok_or(Reason::TunnelMalformed)?))
+    let covered = geneve::mac_input(header, mac_offset, &tuple, ip.protocol, me);
+    Ok(Inner {
+        tuple,
+        protocol: ip.protocol,
+        seg,
+        covered: covered.ok_or(Reason::TunnelMalformed)?,
+    })
 }
 
 /// Whether an authenticated packet is for a connection of ours; a hand-off makes it one.
@@ -164,9 +181,10 @@ fn accept(
     sender: &Member,
     key: &Key,
     data: &Data,
-    tuple: &Tuple,
+    inner: &Inner,
 ) -> Result<(), Reason> {
     let net = &host.net;
+    let tuple = &inner.tuple;
     let service = config
         .service(&tuple.vip, tuple.vip_port)
         .ok_or(Reason::TunnelNotService)?;
@@ -174,7 +192,16 @@ fn accept(
     let flow = net.flows.get(guard, tuple);
     match data.route {
         Route::Relay { generation } => match flow.filter(|f| f.owner() == config.local) {
-            Some(flow) => flow.touch(now),
+            Some(flow) => {
+                flow.touch(now);
+                if begins_another(host, guard, &flow, inner) {
+                    // Only who gets it from the client may decide on it.
+                    push::flow_gone(host, guard, config, sender, tuple, generation);
+                    return Err(Reason::TunnelOver);
+                }
+            }
+            // The ingress hook answers it, as every SYN that belongs to nothing.
+            None if inner.seg.as_ref().is_some_and(tcp::Segment::is_syn) => {}
             None => {
                 directory::not_here(host, guard, config, sender, tuple, generation);
                 return Err(Reason::TunnelNoFlow);
@@ -197,6 +224,24 @@ fn accept(
         }
     }
     Ok(())
+}
+
+/// Whether a segment is of a newer connection than the flow here, which is over.
+fn begins_another(host: &Host, guard: &Guard, flow: &Flow, inner: &Inner) -> bool {
+    let net = &host.net;
+    if !flow.status().expects_first() {
+        return false;
+    }
+    // A SYN carries no cookie, so none verifies.
+    let Some(seg) = &inner.seg else {
+        return false;
+    };
+    let (isn, cookie) = (seg.seq.wrapping_sub(1), seg.ack.wrapping_sub(1));
+    isn != flow.client_isn()
+        && net.keys.read(guard).is_some_and(|keys| {
+            keys.verify_cookie(&inner.tuple, isn, cookie, None, net.now_s())
+                .is_some()
+        })
 }
 
 /// Takes over a connection: stores its flow and its association.
@@ -370,6 +415,13 @@ fn control(
                 // anew, with what is known now.
                 net.flows.remove(guard, flow);
                 net.count(Reason::Redirected);
+            }
+        }
+        Body::FlowGone { tuple, client_isn } => {
+            if let Some(flow) = net.flows.get(guard, &tuple) {
+                if flow.client_isn() == client_isn && flow.owner() == sender.id() {
+                    flow.on(net.uptime(), Status::on_owner_gone);
+                }
             }
         }
         Body::Challenge { .. } => {}

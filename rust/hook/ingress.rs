@@ -27,7 +27,7 @@ use crate::{
         nf::{Hook, HookPacket, Reassembled, Verdict},
         tcp::{self as stack, Socket},
     },
-    table::{config::Config, flow::Flow, keys::KeyRing},
+    table::{config::Config, flow::Flow, keys::KeyRing, member::State as MemberState},
     wire::tcp::flags,
 };
 
@@ -107,7 +107,7 @@ fn service(
     };
     if let Some(flow) = net.flows.get(guard, &tcp.tuple) {
         flow.touch(net.uptime());
-        match known(host, keys, tcp, &flow) {
+        match known(host, guard, config, keys, tcp, &flow) {
             Known::Pass => {
                 net.count(if tcp.is_syn() {
                     Reason::SynOnLive
@@ -164,11 +164,15 @@ fn service(
     }
     if let Some(waiting) = net.pending.take(&tcp.tuple) {
         let ours = tcp.seg.ack.wrapping_sub(1) == waiting.cookie;
-        if tcp.has(flags::RST) {
+        if tcp.has(flags::RST) && tcp.seg.seq == request::expected(&waiting) {
             return done(packet);
         }
-        if ours && tcp.payload_len > 0 {
+        if ours && tcp.payload_len > 0 && !tcp.has(flags::RST) {
             return request::more(host, guard, config, tcp, packet, waiting);
+        }
+        if !ours && cookie(host, keys, tcp).is_some() {
+            // The client has begun anew: what it said before will not be completed.
+            return before_request(host, guard, config, packet, keys, tcp);
         }
         // A bare ACK, or FIN before the head is complete: the client will say it again.
         if let Err(full) = net.pending.put(waiting, crate::kapi::time::boot_ms()) {
@@ -205,7 +209,14 @@ enum Known {
     New,
 }
 
-fn known(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>, flow: &Flow) -> Known {
+fn known(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    keys: &KeyRing,
+    tcp: &Tcp<'_>,
+    flow: &Flow,
+) -> Known {
     let net = &host.net;
     let status = flow.status();
     let local = status.role != Role::Entry;
@@ -213,13 +224,23 @@ fn known(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>, flow: &Flow) -> Known {
     if local && status.state == State::Live && !tcp.is_syn() {
         return Known::Pass;
     }
-    let socket = local
-        && matches!(
-            stack::lookup(net.ns, &tcp.tuple, tcp.ifindex),
-            Socket::Full | Socket::Request
-        );
+    let found = if local {
+        stack::lookup(net.ns, &tcp.tuple, tcp.ifindex)
+    } else {
+        Socket::None
+    };
+    if tcp.is_syn() {
+        if found == Socket::TimeWait && !may_reuse(host, tcp) {
+            // The stack answers with the last ACK of the old connection.
+            return Known::Pass;
+        }
+        if !local && is_down(host, guard, config, flow.owner()) {
+            return Known::New;
+        }
+    }
+    let socket = matches!(found, Socket::Full | Socket::Request);
     // Bare segments too: the ACK of a new handshake must not reach what is left of the old one.
-    let first = if status.state == State::Live {
+    let first = if !status.expects_first() {
         First::No
     } else if tcp.seg.seq.wrapping_sub(1) == flow.client_isn() {
         First::Same
@@ -251,6 +272,14 @@ fn known(host: &Host, keys: &KeyRing, tcp: &Tcp<'_>, flow: &Flow) -> Known {
     }
 }
 
+/// Whether nobody is left who could answer for the owner of a connection.
+fn is_down(host: &Host, guard: &Guard, config: &Config, owner: u16) -> bool {
+    let clock = host.net.clock(config);
+    config
+        .member(owner)
+        .is_none_or(|m| m.seen(guard, config, &clock).state == MemberState::Down)
+}
+
 /// A SYN that belongs to nothing that is live.
 fn syn(
     host: &Host,
@@ -262,6 +291,11 @@ fn syn(
 ) -> Verdict {
     let net = &host.net;
     net.count(Reason::Syn);
+    if tcp.has(flags::FIN) {
+        // Nobody's client; the kernel's listener drops it too.
+        net.count(Reason::PassMalformed);
+        return packet.accept();
+    }
     if tcp.seg.options.signed {
         net.count(Reason::PassSigned);
         return packet.accept();

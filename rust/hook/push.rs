@@ -134,6 +134,20 @@ pub(super) fn not_mine(
     });
 }
 
+/// Tells an entry member that a connection it sent us something of is over.
+pub(super) fn flow_gone(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    tuple: &Tuple,
+    client_isn: u32,
+) {
+    send(host, guard, config, to, |buf, header| {
+        control::emit_flow_gone(buf, header, tuple, client_isn)
+    });
+}
+
 /// Tells a member our nonce: it used another. `nonce` and `about` are those of its message.
 pub(super) fn challenge(
     host: &Host,

@@ -219,6 +219,14 @@ fn read(waiting: &Waiting, service: &Service) -> Option<Outcome> {
     read.or((plan.len > u32::from(most)).then_some(Outcome::TooLong))
 }
 
+/// The sequence number that the client sends next, as far as nothing is missing.
+pub(super) fn expected(waiting: &Waiting) -> u32 {
+    let (ranges, n) = waiting.ranges();
+    let start = waiting.client_isn.wrapping_add(1);
+    let plan = assemble::assemble(start, ranges.get(..n).unwrap_or_default());
+    start.wrapping_add(plan.len)
+}
+
 /// Goes on waiting; when there is no room, decides with what is there.
 fn keep(host: &Host, guard: &Guard, config: &Config, service: &Service, waiting: KBox<Waiting>) {
     if let Err(waiting) = host.net.pending.put(waiting, time::boot_ms()) {

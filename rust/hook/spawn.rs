@@ -90,6 +90,11 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
             net.count(Reason::SpawnNotYet);
             return packet.drop();
         }
+        // TIME_WAIT answers it, and shows it to nobody.
+        Action::DropDuplicate if socket == Socket::TimeWait => {
+            net.count(Reason::AfterClose);
+            return packet.accept();
+        }
         Action::DropDuplicate => {
             net.count(Reason::Duplicate);
             return packet.drop();

@@ -32,6 +32,7 @@
 #include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ipv6_frag.h>
+#include <net/l3mdev.h>
 #include <net/mptcp.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
@@ -561,35 +562,88 @@ int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
 	return 0;
 }
 
-int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, bool ipv6)
+/* Past LOCAL_OUT, whose hook of ours would take it for the stack's. */
+static int reply_by_route(struct net *net, struct sk_buff *skb,
+			  const struct net_device *from, bool ipv6)
+{
+	const struct tcphdr *th = (struct tcphdr *)skb_transport_header(skb);
+	int oif = l3mdev_master_ifindex_rcu(from);
+	struct dst_entry *dst;
+
+	if (ipv6) {
+		const struct ipv6hdr *h = ipv6_hdr(skb);
+		struct flowi6 fl6 = {
+			.flowi6_oif = oif,
+			.flowi6_proto = IPPROTO_TCP,
+			.daddr = h->daddr,
+			.saddr = h->saddr,
+			.fl6_dport = th->dest,
+			.fl6_sport = th->source,
+		};
+
+		if (ipv6_addr_type(&h->daddr) & IPV6_ADDR_LINKLOCAL)
+			fl6.flowi6_oif = from->ifindex;
+		dst = ip6_dst_lookup_flow(net, NULL, &fl6, NULL);
+	} else {
+		const struct iphdr *h = ip_hdr(skb);
+		struct rtable *rt;
+		struct flowi4 fl4;
+
+		flowi4_init_output(&fl4, oif, 0, h->tos, RT_SCOPE_UNIVERSE,
+				   IPPROTO_TCP, FLOWI_FLAG_ANYSRC, h->daddr,
+				   h->saddr, th->dest, th->source,
+				   sock_net_uid(net, NULL));
+		rt = ip_route_output_flow(net, &fl4, NULL);
+		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+	}
+	if (IS_ERR(dst)) {
+		kfree_skb(skb);
+		return PTR_ERR(dst);
+	}
+	skb_dst_set(skb, dst);
+	skb->dev = dst->dev;
+	return dst->output(net, NULL, skb);
+}
+
+int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
+		 bool ipv6, bool route)
 {
 	struct net_device *dev = to->dev;
+	bool ether = dev->type == ARPHRD_ETHER;
 	struct sk_buff *skb;
 	int ret;
 
-	skb = alloc_skb(LL_RESERVED_SPACE(dev) + len, GFP_ATOMIC | __GFP_NOWARN);
+	/* What came through the tunnel has no link header: @dev is not its way. */
+	route |= !ether || !skb_mac_header_was_set(to) ||
+		 skb_mac_header_len(to) < ETH_HLEN;
+	skb = alloc_skb(max_t(u32, LL_RESERVED_SPACE(dev), LL_MAX_HEADER) + len,
+			GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
 		return -ENOMEM;
-	skb_reserve(skb, LL_RESERVED_SPACE(dev));
+	skb_reserve(skb, max_t(u32, LL_RESERVED_SPACE(dev), LL_MAX_HEADER));
 	skb_reset_network_header(skb);
 	skb_put_data(skb, bytes, len);
+	skb_set_transport_header(skb, l4off);
 	skb->protocol = htons(ipv6 ? ETH_P_IPV6 : ETH_P_IP);
 	skb->ip_summed = CHECKSUM_NONE;
 	skb->priority = TC_PRIO_CONTROL;
-	skb->dev = dev;
-	if (skb_vlan_tag_present(to))
-		__vlan_hwaccel_put_tag(skb, to->vlan_proto, skb_vlan_tag_get(to));
-	if (dev->type == ARPHRD_ETHER && skb_mac_header_was_set(to)) {
+	if (route) {
+		ret = reply_by_route(dev_net(dev), skb, dev, ipv6);
+	} else {
 		const struct ethhdr *eth = eth_hdr(to);
 
+		skb->dev = dev;
+		if (skb_vlan_tag_present(to))
+			__vlan_hwaccel_put_tag(skb, to->vlan_proto,
+					       skb_vlan_tag_get(to));
 		/* Back to whoever handed it to us; the source is this device. */
 		if (dev_hard_header(skb, dev, ntohs(skb->protocol), eth->h_source,
 				    eth->h_dest, len) < 0) {
 			kfree_skb(skb);
 			return -EINVAL;
 		}
+		ret = dev_queue_xmit(skb);
 	}
-	ret = dev_queue_xmit(skb);
 	return net_xmit_eval(ret);	/* a macro that names its argument twice */
 }
 
@@ -670,6 +724,7 @@ bool homing_timewait_may_reuse(struct net *net, const struct homing_tuple *t,
 {
 	struct sock *sk = lookup(net, t, dif);
 	struct tcp_timewait_sock *tcptw;
+	u32 recent, stamp;
 	bool ok;
 
 	if (!sk)
@@ -679,9 +734,17 @@ bool homing_timewait_may_reuse(struct net *net, const struct homing_tuple *t,
 		return false;
 	}
 	tcptw = tcp_twsk(sk);
-	ok = after(seq, READ_ONCE(tcptw->tw_rcv_nxt)) ||
-	     (has_ts && READ_ONCE(tcptw->tw_ts_recent_stamp) &&
-	      (s32)(READ_ONCE(tcptw->tw_ts_recent) - tsval) < 0);
+	recent = READ_ONCE(tcptw->tw_ts_recent);
+	stamp = READ_ONCE(tcptw->tw_ts_recent_stamp);
+	has_ts &= !!stamp;
+	/* FIN_WAIT2 without a socket looks the same, and is never taken over. */
+	ok = READ_ONCE(inet_twsk(sk)->tw_substate) == TCP_TIME_WAIT;
+	/* tcp_paws_reject(): an older timestamp, unless ours is 24 days old. */
+	if (has_ts && recent && (s32)(recent - tsval) > 0 &&
+	    time_before32(ktime_get_seconds(), stamp + TCP_PAWS_WRAP))
+		ok = false;
+	ok = ok && (after(seq, READ_ONCE(tcptw->tw_rcv_nxt)) ||
+		    (has_ts && (s32)(recent - tsval) < 0));
 	if (ok && forget)
 		inet_twsk_deschedule_put(inet_twsk(sk));
 	else

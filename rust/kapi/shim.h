@@ -111,8 +111,12 @@ int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
 		      const u8 *bytes, u32 n, u32 client_mss, bool ipv6);
 /* snd_una of the socket behind an outgoing packet; false when it has none. */
 bool homing_skb_una(const struct sk_buff *skb, u32 *una);
-/* A new packet @bytes (from the network header) back where @to came from. */
-int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, bool ipv6);
+/*
+ * A new packet @bytes (from the network header) back where @to came from; by
+ * the routing table with @route, or where there is no link header to go back by.
+ */
+int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
+		 bool ipv6, bool route);
 /* Gives a packet to the stack as if @ifindex had received it; consumes it. */
 void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
 		     bool later);

@@ -260,12 +260,22 @@ impl Packet {
         unsafe { ffi::homing_skb_una(self.as_ptr(), &mut una) }.then_some(una)
     }
 
-    /// Sends a new packet (`bytes` from the network header) back to where this one came from, on
-    /// the same device with the link addresses swapped.
-    pub(crate) fn reply(&self, bytes: &[u8], ipv6: bool) -> Result {
-        // SAFETY: By the invariant; the slice gives pointer and length.
+    /// Sends a new packet (`bytes` from the network header, TCP header at `l4`) back to where this
+    /// one came from: on the same device with the link addresses swapped; or by the routing table,
+    /// with `route` or when this one has no link header (it came through the tunnel, or the device
+    /// has none). Under RCU.
+    pub(crate) fn reply(&self, bytes: &[u8], l4: usize, ipv6: bool, route: bool) -> Result {
+        // SAFETY: By the invariant; the slice gives pointer and length, and the headers of that
+        // family and of TCP are in it.
         kernel::error::to_result(unsafe {
-            ffi::homing_reply(self.as_ptr(), bytes.as_ptr(), bytes.len() as u32, ipv6)
+            ffi::homing_reply(
+                self.as_ptr(),
+                bytes.as_ptr(),
+                bytes.len() as u32,
+                l4 as u32,
+                ipv6,
+                route,
+            )
         })
     }
 

@@ -33,6 +33,15 @@ pub(crate) enum SameSite {
     Unset,
 }
 
+/// Which way answers go out that no socket makes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// Back by the device and to the link address that the packet came from.
+    Swap,
+    /// By the routing table.
+    Route,
+}
+
 /// What an operator sets.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
@@ -56,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) max_age: u32,
     /// `SameSite` attribute.
     pub(crate) same_site: SameSite,
+    /// Which way answers go out.
+    pub(crate) reply: Reply,
 }
 
 impl Settings {
@@ -72,6 +83,7 @@ impl Settings {
             domain: Text::EMPTY,
             max_age: 0,
             same_site: SameSite::Lax,
+            reply: Reply::Swap,
         }
     }
 }

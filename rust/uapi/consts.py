@@ -35,7 +35,7 @@ def enum(definition):
         out += doc(entry.get("doc", f"The {entry['name']}."), "    ") + [f"    {camel(entry['name'])} = {value},"]
     out += ["}", "", f"impl {name} {{"]
     out += ["    /// Every value, in the order of their numbers."]
-    out += [f"    pub const ALL: [Self; {len(entries)}] = ["]
+    out += ["    #[rustfmt::skip]", f"    pub const ALL: [Self; {len(entries)}] = ["]
     out += [f"        Self::{camel(e['name'])}," for e in entries] + ["    ];", ""]
     out += ["    /// The value with this number; `None` when the contract has no such value."]
     out += ["    pub const fn from_u32(value: u32) -> Option<Self> {", "        match value {"]
@@ -52,7 +52,7 @@ def module(name, about, items, kind):
     for number, (item, text) in enumerate(items, 1):
         out += doc(text, "    ") + [f"    pub const {constant(item)}: {kind} = {number};"]
     out += ["    /// Names, the first one that of number 1."]
-    out += [f"    pub const NAMES: [&str; {len(items)}] = ["]
+    out += ["    #[rustfmt::skip]"] + [f"    pub const NAMES: [&str; {len(items)}] = ["]
     out += [f"        \"{item}\"," for item, _ in items]
     return out + ["    ];", "}", ""]
 
@@ -81,7 +81,7 @@ def main():
     for number, (item, text) in enumerate(groups):
         out += doc(text, "    ") + [f"    pub const {constant(item)}: u32 = {number};"]
     out += ["    /// Names, in the order of their indices."]
-    out += [f"    pub const NAMES: [&str; {len(groups)}] = ["] + [f"        \"{g}\"," for g, _ in groups] + ["    ];", "}"]
+    out += ["    #[rustfmt::skip]"] + [f"    pub const NAMES: [&str; {len(groups)}] = ["] + [f"        \"{g}\"," for g, _ in groups] + ["    ];", "}"]
     print(re.sub(r"\n{3,}", "\n\n", "\n".join(out)))
 
 

@@ -49,6 +49,7 @@ pub enum MemberState {
 
 impl MemberState {
     /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
     pub const ALL: [Self; 5] = [
         Self::Up,
         Self::Suspect,
@@ -95,7 +96,12 @@ pub enum AdminState {
 
 impl AdminState {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Up, Self::Draining, Self::Down];
+    #[rustfmt::skip]
+    pub const ALL: [Self; 3] = [
+        Self::Up,
+        Self::Draining,
+        Self::Down,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -129,7 +135,11 @@ pub enum DrainMode {
 
 impl DrainMode {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Finish, Self::Move];
+    #[rustfmt::skip]
+    pub const ALL: [Self; 2] = [
+        Self::Finish,
+        Self::Move,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -167,6 +177,7 @@ pub enum Policy {
 
 impl Policy {
     /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
     pub const ALL: [Self; 5] = [
         Self::P2c,
         Self::Rr,
@@ -199,6 +210,42 @@ impl Policy {
     }
 }
 
+/// Which way the answers to SYNs, and other answers before a connection has a socket, go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reply {
+    /// By the device that the packet came by, to the link address that it came from.
+    Swap = 0,
+    /// By the routing table.
+    Route = 1,
+}
+
+impl Reply {
+    /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
+    pub const ALL: [Self; 2] = [
+        Self::Swap,
+        Self::Route,
+    ];
+
+    /// The value with this number; `None` when the contract has no such value.
+    pub const fn from_u32(value: u32) -> Option<Self> {
+        match value {
+            0 => Some(Self::Swap),
+            1 => Some(Self::Route),
+            _ => None,
+        }
+    }
+
+    /// The name as the contract spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Swap => "swap",
+            Self::Route => "route",
+        }
+    }
+}
+
 /// SameSite attribute of the cookie (RFC 6265bis).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -215,7 +262,13 @@ pub enum SameSite {
 
 impl SameSite {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Lax, Self::Strict, Self::None, Self::Unset];
+    #[rustfmt::skip]
+    pub const ALL: [Self; 4] = [
+        Self::Lax,
+        Self::Strict,
+        Self::None,
+        Self::Unset,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -253,7 +306,12 @@ pub enum SessionState {
 
 impl SessionState {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Tentative, Self::Confirmed, Self::Ended];
+    #[rustfmt::skip]
+    pub const ALL: [Self; 3] = [
+        Self::Tentative,
+        Self::Confirmed,
+        Self::Ended,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -293,6 +351,7 @@ pub enum SessionCause {
 
 impl SessionCause {
     /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
     pub const ALL: [Self; 5] = [
         Self::New,
         Self::Confirm,
@@ -339,7 +398,12 @@ pub enum FlowRole {
 
 impl FlowRole {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Entry, Self::Owner, Self::Both];
+    #[rustfmt::skip]
+    pub const ALL: [Self; 3] = [
+        Self::Entry,
+        Self::Owner,
+        Self::Both,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -377,7 +441,13 @@ pub enum FlowState {
 
 impl FlowState {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Deciding, Self::Decided, Self::Live, Self::Closed];
+    #[rustfmt::skip]
+    pub const ALL: [Self; 4] = [
+        Self::Deciding,
+        Self::Decided,
+        Self::Live,
+        Self::Closed,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -413,7 +483,11 @@ pub enum KeyRole {
 
 impl KeyRole {
     /// Every value, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Receive, Self::Send];
+    #[rustfmt::skip]
+    pub const ALL: [Self; 2] = [
+        Self::Receive,
+        Self::Send,
+    ];
 
     /// The value with this number; `None` when the contract has no such value.
     pub const fn from_u32(value: u32) -> Option<Self> {
@@ -453,6 +527,7 @@ pub enum ConfigWhat {
 
 impl ConfigWhat {
     /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
     pub const ALL: [Self; 6] = [
         Self::Member,
         Self::Service,
@@ -497,7 +572,12 @@ pub mod device {
     /// Detach although connections are sequence-shifted; these are reset.
     pub const FORCE: u16 = 3;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 3] = ["ifindex", "ifname", "force"];
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 3] = [
+        "ifindex",
+        "ifname",
+        "force",
+    ];
 }
 
 /// Attributes: A server of the farm.
@@ -556,6 +636,7 @@ pub mod member {
     /// 1 when it has told this member all that it knows.
     pub const TOLD: u16 = 25;
     /// Names, the first one that of number 1.
+    #[rustfmt::skip]
     pub const NAMES: [&str; 25] = [
         "id",
         "name",
@@ -619,8 +700,11 @@ pub mod service {
     pub const SESSIONS: u16 = 15;
     /// Connections decided for this service at this member.
     pub const CONNECTIONS: u16 = 16;
+    /// Which way answers go out that no socket makes. Default swap.
+    pub const REPLY: u16 = 17;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 16] = [
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 17] = [
         "vip",
         "port",
         "group",
@@ -637,6 +721,7 @@ pub mod service {
         "local-listener",
         "sessions",
         "connections",
+        "reply",
     ];
 }
 
@@ -665,8 +750,18 @@ pub mod session {
     /// Why this notification was sent.
     pub const CAUSE: u16 = 11;
     /// Names, the first one that of number 1.
+    #[rustfmt::skip]
     pub const NAMES: [&str; 11] = [
-        "sid", "key", "home", "origin", "version", "state", "group", "created", "idle", "flags",
+        "sid",
+        "key",
+        "home",
+        "origin",
+        "version",
+        "state",
+        "group",
+        "created",
+        "idle",
+        "flags",
         "cause",
     ];
 }
@@ -696,6 +791,7 @@ pub mod flow {
     /// Seconds since the last packet.
     pub const IDLE: u16 = 11;
     /// Names, the first one that of number 1.
+    #[rustfmt::skip]
     pub const NAMES: [&str; 11] = [
         "client",
         "client-port",
@@ -718,7 +814,11 @@ pub mod counter {
     /// Count since the namespace's state was made.
     pub const VALUE: u16 = 2;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 2] = ["name", "value"];
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 2] = [
+        "name",
+        "value",
+    ];
 }
 
 /// Attributes: All statistics counters of this member.
@@ -726,7 +826,10 @@ pub mod stats {
     /// One counter; the attribute is repeated.
     pub const COUNTER: u16 = 1;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 1] = ["counter"];
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 1] = [
+        "counter",
+    ];
 }
 
 /// Attributes: What is the same for the whole farm.
@@ -745,6 +848,7 @@ pub mod farm {
     /// Per cent of the members that may get no new sessions for coming and going. Default 50.
     pub const EJECT_MAX: u16 = 6;
     /// Names, the first one that of number 1.
+    #[rustfmt::skip]
     pub const NAMES: [&str; 6] = [
         "port",
         "state-interval",
@@ -764,7 +868,12 @@ pub mod key {
     /// What the key is for. Default send.
     pub const ROLE: u16 = 3;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 3] = ["id", "secret", "role"];
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 3] = [
+        "id",
+        "secret",
+        "role",
+    ];
 }
 
 /// Attributes: Switches for tests and for looking closer.
@@ -780,7 +889,14 @@ pub mod debug {
     /// What this member shall believe of one member.
     pub const MEMBER: u16 = 5;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 5] = ["freeze", "push", "clock-offset", "scale", "member"];
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 5] = [
+        "freeze",
+        "push",
+        "clock-offset",
+        "scale",
+        "member",
+    ];
 }
 
 /// Attributes: A believed state that replaces what a member reports.
@@ -804,8 +920,17 @@ pub mod belief {
     /// Forget all overrides of the member; what it reports counts again.
     pub const CLEAR: u16 = 9;
     /// Names, the first one that of number 1.
+    #[rustfmt::skip]
     pub const NAMES: [&str; 9] = [
-        "id", "sessions", "flows", "requests", "cpu", "weight", "state", "listener", "clear",
+        "id",
+        "sessions",
+        "flows",
+        "requests",
+        "cpu",
+        "weight",
+        "state",
+        "listener",
+        "clear",
     ];
 }
 
@@ -852,6 +977,7 @@ pub mod status {
     /// Bytes of an IP packet that the network between the members carries.
     pub const FABRIC_MTU: u16 = 20;
     /// Names, the first one that of number 1.
+    #[rustfmt::skip]
     pub const NAMES: [&str; 20] = [
         "version",
         "kernel",
@@ -883,7 +1009,11 @@ pub mod config {
     /// What was changed.
     pub const WHAT: u16 = 2;
     /// Names, the first one that of number 1.
-    pub const NAMES: [&str; 2] = ["generation", "what"];
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 2] = [
+        "generation",
+        "what",
+    ];
 }
 
 /// Commands and notifications.
@@ -938,6 +1068,7 @@ pub mod cmd {
     /// The configuration has changed.
     pub const CONFIG_NTF: u8 = 23;
     /// Names, the first one that of number 1.
+    #[rustfmt::skip]
     pub const NAMES: [&str; 23] = [
         "device-attach",
         "device-detach",
@@ -974,5 +1105,10 @@ pub mod group {
     /// Group member.
     pub const MEMBER: u32 = 2;
     /// Names, in the order of their indices.
-    pub const NAMES: [&str; 3] = ["config", "session", "member"];
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 3] = [
+        "config",
+        "session",
+        "member",
+    ];
 }

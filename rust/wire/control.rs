@@ -79,6 +79,7 @@ mod kind {
     pub(super) const NOT_MINE: u8 = 9;
     pub(super) const LIST: u8 = 16;
     pub(super) const UNKNOWN: u8 = 17;
+    pub(super) const FLOW_GONE: u8 = 18;
 }
 
 /// What every control message begins with.
@@ -187,6 +188,13 @@ pub enum Body<'a> {
         /// The connection.
         tuple: Tuple,
         /// Initial sequence number of the client: which connection of that key.
+        client_isn: u32,
+    },
+    /// The owner of a connection says to its entry member that it is over.
+    FlowGone {
+        /// The connection.
+        tuple: Tuple,
+        /// Initial sequence number of the client, as the entry member has it.
         client_isn: u32,
     },
     /// The receiver's nonce was wrong: this message carries the right one as its sender's.
@@ -322,6 +330,12 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
             let tuple = Tuple::from_bytes(&r.array().ok_or(needed)?);
             let client_isn = r.u32().ok_or(needed)?;
             Ok(Body::HandOffAck { tuple, client_isn })
+        }
+        kind::FLOW_GONE => {
+            let needed = short(TUPLE_LEN + 4);
+            let tuple = Tuple::from_bytes(&r.array().ok_or(needed)?);
+            let client_isn = r.u32().ok_or(needed)?;
+            Ok(Body::FlowGone { tuple, client_isn })
         }
         kind::CHALLENGE => Ok(Body::Challenge {
             about: r.u64().ok_or(short(8))?,
@@ -466,6 +480,19 @@ pub fn emit_hand_off_ack(
     client_isn: u32,
 ) -> Option<usize> {
     emit(buf, header, kind::HAND_OFF_ACK, |w| {
+        w.array(tuple.to_bytes())?;
+        w.u32(client_isn)
+    })
+}
+
+/// Writes that a connection is over; its length.
+pub fn emit_flow_gone(
+    buf: &mut [u8],
+    header: &Header,
+    tuple: &Tuple,
+    client_isn: u32,
+) -> Option<usize> {
+    emit(buf, header, kind::FLOW_GONE, |w| {
         w.array(tuple.to_bytes())?;
         w.u32(client_isn)
     })
@@ -690,6 +717,18 @@ mod tests {
         for len in 0..n {
             assert!(parse(&b[..len]).is_err());
         }
+    }
+
+    #[test]
+    fn flow_gone_is_read_back() {
+        let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
+        let mut b = [0xa5; 100];
+        assert_eq!(emit_flow_gone(&mut b, &HEADER, &t, 42), Some(92));
+        let m = parse(&b[..92]);
+        assert!(matches!(
+            m.map(|m| m.body),
+            Ok(Body::FlowGone { tuple, client_isn: 42 }) if tuple == t
+        ));
     }
 
     #[test]

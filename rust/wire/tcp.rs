@@ -130,6 +130,13 @@ pub struct Segment {
     pub options: Options,
 }
 
+impl Segment {
+    /// Asks for a new connection: SYN without ACK or RST.
+    pub const fn is_syn(&self) -> bool {
+        self.flags & (flags::SYN | flags::ACK | flags::RST) == flags::SYN
+    }
+}
+
 /// Reads the TCP header at the start of `bytes`.
 ///
 /// Malformed options end the walk and leave what was read before, as in the kernel's

@@ -94,7 +94,7 @@ static const struct nla_policy homing_member_get_nl_policy[HOMING_A_MEMBER_ID + 
 };
 
 /* HOMING_CMD_SERVICE_SET - do */
-static const struct nla_policy homing_service_set_nl_policy[HOMING_A_SERVICE_SAME_SITE + 1] = {
+static const struct nla_policy homing_service_set_nl_policy[HOMING_A_SERVICE_REPLY + 1] = {
 	[HOMING_A_SERVICE_VIP] = NLA_POLICY_EXACT_LEN(HOMING_ADDR_LEN),
 	[HOMING_A_SERVICE_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[HOMING_A_SERVICE_GROUP] = { .type = NLA_U16, },
@@ -107,6 +107,7 @@ static const struct nla_policy homing_service_set_nl_policy[HOMING_A_SERVICE_SAM
 	[HOMING_A_SERVICE_DOMAIN] = { .type = NLA_NUL_STRING, .len = HOMING_DOMAIN_MAX, },
 	[HOMING_A_SERVICE_MAX_AGE] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_service_max_age_range),
 	[HOMING_A_SERVICE_SAME_SITE] = NLA_POLICY_MAX(NLA_U32, 3),
+	[HOMING_A_SERVICE_REPLY] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 /* HOMING_CMD_SERVICE_DEL - do */
@@ -233,7 +234,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.cmd		= HOMING_CMD_SERVICE_SET,
 		.doit		= homing_service_set_doit,
 		.policy		= homing_service_set_nl_policy,
-		.maxattr	= HOMING_A_SERVICE_SAME_SITE,
+		.maxattr	= HOMING_A_SERVICE_REPLY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

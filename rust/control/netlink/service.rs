@@ -39,6 +39,7 @@ use crate::{
     table::{
         config::Config,
         service::{
+            Reply,
             SameSite,
             Service,
             Settings, //
@@ -60,6 +61,7 @@ use crate::{
             MAX_AGE,
             POLICY,
             PORT,
+            REPLY,
             SAME_SITE,
             SECURE,
             SESSIONS,
@@ -173,6 +175,12 @@ fn settings(request: &Request<'_>, known: Option<Settings>) -> Result<Settings> 
             consts::SameSite::Unset => SameSite::Unset,
         };
     }
+    if let Some(attr) = request.attr(REPLY) {
+        s.reply = match consts::Reply::from_u32(attr.u32()?).ok_or(EINVAL)? {
+            consts::Reply::Swap => Reply::Swap,
+            consts::Reply::Route => Reply::Route,
+        };
+    }
     Ok(s)
 }
 
@@ -212,6 +220,10 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
         SameSite::None => consts::SameSite::None,
         SameSite::Unset => consts::SameSite::Unset,
     };
+    let reply = match set.reply {
+        Reply::Swap => consts::Reply::Swap,
+        Reply::Route => consts::Reply::Route,
+    };
     let here = tcp::listener(host.net.ns, &s.vip, s.port, host.device()).present;
     let there = config
         .others()
@@ -232,7 +244,8 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
     w.u32(LISTENERS, listeners)?;
     w.u8(LOCAL_LISTENER, here.into())?;
     w.uint(SESSIONS, s.live.sessions.load(Relaxed))?;
-    w.uint(CONNECTIONS, s.live.connections.load(Relaxed))
+    w.uint(CONNECTIONS, s.live.connections.load(Relaxed))?;
+    w.u32(REPLY, reply as u32)
 }
 
 /// Shows all services.

@@ -85,6 +85,18 @@ enum homing_policy {
 };
 
 /**
+ * enum homing_reply - Which way the answers to SYNs, and other answers before
+ *   a connection has a socket, go out.
+ * @HOMING_REPLY_SWAP: By the device that the packet came by, to the link
+ *   address that it came from.
+ * @HOMING_REPLY_ROUTE: By the routing table.
+ */
+enum homing_reply {
+	HOMING_REPLY_SWAP,
+	HOMING_REPLY_ROUTE,
+};
+
+/**
  * enum homing_same_site - SameSite attribute of the cookie (RFC 6265bis).
  * @HOMING_SAME_SITE_LAX: SameSite=Lax.
  * @HOMING_SAME_SITE_STRICT: SameSite=Strict.
@@ -242,6 +254,7 @@ enum {
 	HOMING_A_SERVICE_LOCAL_LISTENER,
 	HOMING_A_SERVICE_SESSIONS,
 	HOMING_A_SERVICE_CONNECTIONS,
+	HOMING_A_SERVICE_REPLY,
 
 	__HOMING_A_SERVICE_MAX,
 	HOMING_A_SERVICE_MAX = (__HOMING_A_SERVICE_MAX - 1)

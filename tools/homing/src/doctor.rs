@@ -376,6 +376,7 @@ mod tests {
             local_listener: true,
             sessions: 0,
             connections: 0,
+            reply: None,
         }
     }
 

@@ -72,6 +72,9 @@ pub struct Add {
     /// SameSite of the cookie
     #[arg(long)]
     same_site: Option<SameSite>,
+    /// Which way answers go out that no socket makes, as those to SYNs
+    #[arg(long)]
+    reply: Option<Reply>,
 }
 
 /// How a home is selected.
@@ -87,6 +90,15 @@ pub enum Policy {
     LeastSessions,
     /// By the client's address
     Maglev,
+}
+
+/// Which way answers go out.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Reply {
+    /// Back by the device and to the link address that the packet came from
+    Swap,
+    /// By the routing table
+    Route,
 }
 
 /// SameSite of the cookie.
@@ -166,6 +178,13 @@ impl Add {
                 SameSite::Unset => consts::SameSite::Unset,
             };
             request = request.u32(service::SAME_SITE, same_site as u32);
+        }
+        if let Some(reply) = self.reply {
+            let reply = match reply {
+                Reply::Swap => consts::Reply::Swap,
+                Reply::Route => consts::Reply::Route,
+            };
+            request = request.u32(service::REPLY, reply as u32);
         }
         request
     }

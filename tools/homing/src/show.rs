@@ -355,6 +355,7 @@ fn service_json(service: &Service) -> Value {
         "domain": domain,
         "max_age_s": service.max_age,
         "same_site": service.same_site.map(|same_site| same_site.name()),
+        "reply": service.reply.map(|reply| reply.name()),
         "sessions": service.sessions,
         "connections": service.connections,
     })

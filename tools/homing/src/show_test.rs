@@ -8,6 +8,7 @@ use crate::address::tests::example_session;
 use homing_nl::consts::FlowRole;
 use homing_nl::consts::FlowState;
 use homing_nl::consts::Policy;
+use homing_nl::consts::Reply;
 use homing_nl::consts::SameSite;
 
 fn example_service() -> Service {
@@ -28,6 +29,7 @@ fn example_service() -> Service {
         local_listener: true,
         sessions: 7,
         connections: 9,
+        reply: Some(Reply::Swap),
     }
 }
 

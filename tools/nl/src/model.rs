@@ -13,6 +13,7 @@ use homing_pure::uapi::consts::FlowRole;
 use homing_pure::uapi::consts::FlowState;
 use homing_pure::uapi::consts::MemberState;
 use homing_pure::uapi::consts::Policy;
+use homing_pure::uapi::consts::Reply;
 use homing_pure::uapi::consts::SameSite;
 use homing_pure::uapi::consts::SessionCause;
 use homing_pure::uapi::consts::SessionState;
@@ -201,6 +202,8 @@ pub struct Service {
     pub sessions: u64,
     /// Connections decided here for it.
     pub connections: u64,
+    /// Which way answers go out that no socket makes.
+    pub reply: Option<Reply>,
 }
 
 impl Service {
@@ -223,6 +226,7 @@ impl Service {
             local_listener: from.u32(LOCAL_LISTENER) == Some(1),
             sessions: from.uint(SESSIONS).unwrap_or(0),
             connections: from.uint(CONNECTIONS).unwrap_or(0),
+            reply: from.u32(REPLY).and_then(Reply::from_u32),
         })
     }
 }
