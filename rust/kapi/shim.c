@@ -857,18 +857,18 @@ int homing_tcp_spawn(struct net *net, struct sk_buff *skb,
 	struct request_sock *req;
 	struct sock *sk;
 
-	/* The checks of bpf_sk_assign_tcp_reqsk(). */
+	/*
+	 * The checks of bpf_sk_assign_tcp_reqsk(), but for three sysctls: TCP
+	 * looks at tcp_sack, tcp_timestamps and tcp_window_scaling when it reads
+	 * a SYN, and never again. What the SYN-ACK has promised is kept here,
+	 * whatever they say on this host.
+	 */
 	if (!READ_ONCE(net->ipv4.sysctl_tcp_syncookies))
 		return -EOPNOTSUPP;
 	if (a->mss < (ipv6 ? IPV6_MIN_MTU - 60 : 536))
 		return -EINVAL;
-	if (a->wscale_ok && (!READ_ONCE(net->ipv4.sysctl_tcp_window_scaling) ||
-			     a->snd_wscale > TCP_MAX_WSCALE ||
+	if (a->wscale_ok && (a->snd_wscale > TCP_MAX_WSCALE ||
 			     a->rcv_wscale > TCP_MAX_WSCALE))
-		return -EINVAL;
-	if (a->sack_ok && !READ_ONCE(net->ipv4.sysctl_tcp_sack))
-		return -EINVAL;
-	if (a->tstamp_ok && !READ_ONCE(net->ipv4.sysctl_tcp_timestamps))
 		return -EINVAL;
 
 	sk = listener(net, t->client, t->client_port, t->vip, t->vip_port,

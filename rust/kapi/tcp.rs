@@ -129,8 +129,8 @@ pub(crate) struct Agreed {
 ///
 /// # Errors
 ///
-/// `ENOENT`: no listener. `EOPNOTSUPP`: `net.ipv4.tcp_syncookies` is 0. `EINVAL`: an option that
-/// this host has switched off. `ENOMEM`.
+/// `ENOENT`: no listener. `EOPNOTSUPP`: `net.ipv4.tcp_syncookies` is 0. `EINVAL`: an MSS or
+/// window scale that TCP does not allow. `ENOMEM`.
 pub(crate) fn spawn(ns: NetNs, packet: &mut Packet, tuple: &Tuple, agreed: &Agreed) -> Result {
     let both = agreed.snd_wscale.zip(agreed.rcv_wscale);
     let a = ffi::homing_spawn {
