@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The access logs of the members: which application saw which request."""
 
+import json
 import re
 from collections import namedtuple
 
@@ -13,8 +14,18 @@ _FORM = re.compile(r'(\S+) (\d+) "(.*)" (\d+)')
 def lines(member):
     """All lines of one member's log."""
     with open(layout.access_log(member), encoding="utf-8", errors="replace") as file:
-        found = [_FORM.fullmatch(line.rstrip("\n")) for line in file]
-    return [Line(member, m[1], int(m[2]), m[3], int(m[4])) for m in found if m]
+        text = file.read().splitlines()
+    found = []
+    for line in text:
+        if line.startswith("{"):  # a server whose log is JSON
+            about = json.loads(line)
+            if "request" in about:
+                asked = about["request"]
+                found.append(Line(member, asked["remote_ip"], int(asked["remote_port"]),
+                                  f"{asked['method']} {asked['uri']} {asked['proto']}", about["status"]))
+        elif m := _FORM.fullmatch(line):
+            found.append(Line(member, m[1], int(m[2]), m[3], int(m[4])))
+    return found
 
 
 def of_path(members, path):

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The HTTP servers of the members: nginx as Debian ships it, or Python's http.server."""
+"""The HTTP servers of the members: those that Debian ships, as it ships them, and Python's http.server."""
 
 import os
 import signal
 import subprocess
 import sys
 
-from . import layout, netns, shell
+from . import layout, netns, shell, wait
 
-KINDS = ("nginx", "python", "mptcp", "none")
+# What a kind needs besides Python; "mptcp" is Python with such listeners.
+PROGRAMS = {"nginx": ("nginx",), "apache": ("apache2",), "lighttpd": ("lighttpd",), "haproxy": ("haproxy", "nginx"),
+            "caddy": ("caddy",), "node": ("node",), "python": (), "mptcp": (), "none": ()}
+KINDS = tuple(PROGRAMS)
 
 # Any path answers the member's name; below /big/ a file of the test bed, once there is one.
 # `return` and an unbuffered access_log: the line is in the file when the answer is on its way.
@@ -26,10 +29,7 @@ http {{
   tcp_nopush on;
   keepalive_timeout 600;
   server {{
-    listen {vip4}:80;
-    listen [{vip6}]:80 ipv6only=on;
-    listen {vip4}:8080;
-    listen [{vip6}]:8080 ipv6only=on;
+{listens}
     location / {{ return 200 "{member}\\n"; }}
     location /big/ {{ root {files}; try_files $uri @member; }}
     location @member {{ return 200 "{member}\\n"; }}
@@ -38,18 +38,188 @@ http {{
 """
 
 
+_APACHE = """\
+ServerRoot {folder}
+ServerName {member}
+DefaultRuntimeDir {folder}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+User www-data
+Group www-data
+Include {modules}
+Listen {vip4}:80
+Listen [{vip6}]:80
+Listen {vip4}:8080
+Listen [{vip6}]:8080
+LogFormat "%a %{{remote}}p \\"%r\\" %>s" homing
+CustomLog {folder}/access.log homing
+KeepAliveTimeout 600
+DocumentRoot {folder}/www
+<Directory />
+  Require all granted
+</Directory>
+Alias /big/ {files}/big/
+RewriteEngine on
+RewriteRule !^/big/ /member [L]
+"""
+_APACHE_MODULES = ("mpm_event", "authz_core", "alias", "rewrite")
+
+_LIGHTTPD = """\
+server.modules = ("mod_rewrite", "mod_alias", "mod_accesslog")
+server.document-root = "{folder}/www"
+server.errorlog = "{folder}/error.log"
+server.pid-file = "{folder}/lighttpd.pid"
+server.max-keep-alive-idle = 600
+server.max-keep-alive-requests = 1000
+server.bind = "{vip4}"
+server.port = 80
+$SERVER["socket"] == "{vip4}:8080" {{ }}
+$SERVER["socket"] == "[{vip6}]:80" {{ }}
+$SERVER["socket"] == "[{vip6}]:8080" {{ }}
+alias.url = ("/big/" => "{files}/big/")
+url.rewrite-once = ("^/(?!big/)" => "/member")
+accesslog.filename = "{folder}/access.log"
+accesslog.format = "%h %{{remote}}p \\"%r\\" %s"
+"""
+
+# In front of nginx, as people use it; the log is its standard output.
+_HAPROXY = """\
+global
+  log stdout format raw local0
+defaults
+  mode http
+  log global
+  log-format '%ci %cp "%HM %HU %HV" %ST'
+  timeout connect 10s
+  timeout client 600s
+  timeout server 600s
+  timeout http-keep-alive 600s
+frontend clients
+  bind {vip4}:80
+  bind [{vip6}]:80
+  bind {vip4}:8080
+  bind [{vip6}]:8080
+  default_backend application
+backend application
+  server nginx 127.0.0.1:8081
+"""
+
+_CADDY = """\
+{{
+  admin off
+  auto_https off
+}}
+http://:80, http://:8080 {{
+  bind {vip4} {vip6}
+  log {{
+    output file {folder}/access.log
+    format json
+  }}
+  handle /big/* {{
+    root * {files}
+    file_server
+  }}
+  handle {{
+    root * {folder}/www
+    rewrite * /member
+    file_server
+  }}
+}}
+"""
+
+_NODE = """\
+const fs = require("fs"), http = require("http"), [folder, files, ...ends] = process.argv.slice(2);
+const member = fs.readFileSync(folder + "/www/member");
+function answer(request, response) {{
+  const big = request.url.startsWith("/big/") ? files + request.url : null;
+  const size = big ? fs.statSync(big).size : member.length, tag = '"' + size + '"';
+  const same = request.headers["if-none-match"] === tag;
+  request.resume().on("end", () => {{
+    response.writeHead(same ? 304 : 200, same ? {{ ETag: tag }} : {{ ETag: tag, "Content-Length": size }});
+    const from = request.socket, line = request.method + " " + request.url + " HTTP/" + request.httpVersion;
+    fs.appendFileSync(folder + "/access.log",
+      from.remoteAddress + " " + from.remotePort + ' "' + line + '" ' + response.statusCode + "\\n");
+    if (same || request.method === "HEAD") response.end();
+    else if (big) fs.createReadStream(big).pipe(response);
+    else response.end(member);
+  }});
+}}
+for (const end of ends)
+  for (const port of [80, 8080]) {{
+    const server = http.createServer(answer);
+    server.keepAliveTimeout = 600000;
+    server.listen(port, end);
+  }}
+"""
+
+
 def default_kind():
     """nginx where it is installed, else Python."""
     return "nginx" if shell.have("nginx") else "python"
 
 
-def _start_nginx(member):
+def _write(member, name, form, **more):
+    """Writes a configuration file; returns its path."""
     folder = layout.folder(member)
-    with open(f"{folder}/nginx.conf", "w", encoding="ascii") as file:
-        file.write(_NGINX.format(folder=folder, member=member, vip4=layout.VIP4, vip6=layout.VIP6,
-                                 files=f"{layout.RUN}/files"))
+    os.makedirs(f"{folder}/www", exist_ok=True)
+    with open(f"{folder}/www/member", "w", encoding="ascii") as file:
+        file.write(f"{member}\n")
+    path = f"{folder}/{name}"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(form.format(folder=folder, member=member, vip4=layout.VIP4, vip6=layout.VIP6,
+                               files=f"{layout.RUN}/files", **more))
+    return path
+
+
+def _start_nginx(member, listens=(f"{layout.VIP4}:80", f"[{layout.VIP6}]:80 ipv6only=on",
+                                  f"{layout.VIP4}:8080", f"[{layout.VIP6}]:8080 ipv6only=on"), log="access.log"):
+    path = _write(member, "nginx.conf", _NGINX.replace("access.log", log),
+                  listens="\n".join(f"    listen {one};" for one in listens))
     # It puts itself into the background after its sockets listen.
-    shell.run("nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log", ns=member)
+    shell.run("nginx", "-c", path, "-e", f"{layout.folder(member)}/error.log", ns=member)
+
+
+def _start_apache(member):
+    modules = _write(member, "modules.conf", "".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in _APACHE_MODULES))
+    shell.run("apache2", "-f", _write(member, "apache.conf", _APACHE, modules=modules), "-k", "start", ns=member)
+
+
+def _start_lighttpd(member):
+    shell.run("lighttpd", "-f", _write(member, "lighttpd.conf", _LIGHTTPD), ns=member)
+
+
+def _start_haproxy(member):
+    _start_nginx(member, ("127.0.0.1:8081",), log="nginx.log")
+    _background(member, "haproxy", "-db", "-f", _write(member, "haproxy.conf", _HAPROXY), output=layout.access_log(member))
+
+
+def _start_caddy(member):
+    # Go makes MPTCP listeners by itself where a program is built for Go 1.24 or later.
+    _background(member, "caddy", "run", "--adapter", "caddyfile", "--config", _write(member, "caddy.conf", _CADDY),
+                environment={"GODEBUG": "multipathtcp=2", "HOME": layout.folder(member)})
+
+
+def _start_node(member):
+    _background(member, "node", _write(member, "server.js", _NODE), layout.folder(member), f"{layout.RUN}/files",
+                layout.VIP4, layout.VIP6)
+
+
+def _background(member, *command, output=None, environment=None):
+    """Starts a program that stays in the foreground; returns when it listens on every VIP and port."""
+    folder = layout.folder(member)
+    with netns.inside(member), open(f"{folder}/error.log", "ab") as log, open(output or log.name, "ab") as out:
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True,
+                                  env={**os.environ, **(environment or {})})
+    wanted = {f"{end}:{port}" for end in (layout.VIP4, f"[{layout.VIP6}]") for port in (layout.PORT, layout.SECOND_PORT)}
+
+    def listens():
+        if server.poll() is not None:
+            raise RuntimeError(f"{member}: {command[0]} ended with {server.returncode}, see {folder}/error.log")
+        lines = shell.run("ss", "-Hltn", ns=member).stdout.splitlines()
+        return wanted <= {line.split()[3] for line in lines} or wait.Explained(f"{lines}")
+    wait.until(f"{command[0]} of {member} listens", listens, seconds=40, pause=0.2)
+    server.returncode = 0  # it outlives this program; `down` ends it by its namespace
 
 
 def _start_python(member, mptcp):
@@ -69,10 +239,11 @@ def start(member, kind):
     os.makedirs(layout.folder(member), exist_ok=True)
     os.makedirs(layout.big_folder(), exist_ok=True)
     open(layout.access_log(member), "ab").close()
-    if kind == "nginx":
-        _start_nginx(member)
-    elif kind in ("python", "mptcp"):
+    if kind in ("python", "mptcp"):
         _start_python(member, kind == "mptcp")
+    elif kind != "none":
+        {"nginx": _start_nginx, "apache": _start_apache, "lighttpd": _start_lighttpd, "haproxy": _start_haproxy,
+         "caddy": _start_caddy, "node": _start_node}[kind](member)
 
 
 def stop(member):
