@@ -91,6 +91,12 @@ test: | setup-quiet ## the guest tests on the stock kernel; TEST=name for one
 test-full: | setup-quiet ## the same on the debug kernel too (KASAN, lockdep, kmemleak, KUnit); resumes, FRESH=1 starts over
 	@selftests/run --full $(if $(FRESH),--fresh)
 
+bench: | setup-quiet ## what each unit of work costs in instructions (docs/performance.md)
+	@selftests/bench/run
+
+bench-compare: ## what moved between two results: OLD=FILE NEW=FILE
+	@selftests/bench/run --compare "$(OLD)" "$(NEW)"
+
 demo: | setup-quiet ## a farm of three at work, and the proofs of what it does
 	@qemu/run --cpus 1 --mem 1536M -- selftests/demo
 
@@ -106,5 +112,5 @@ clean: ## remove what was built here; the cache stays
 	rm -rf build
 
 .PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check test test-full \
-	demo shell install clean always
+	bench bench-compare demo shell install clean always
 .DELETE_ON_ERROR:

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is measured. Each case looks at what its units do to a packet or a response before they are timed.
+
+The same name in the boot with the module and in the one without is the same traffic. Frames are sent from the
+router to m1, answers to them are dropped when they are back at the router; HTTP runs end to end.
+"""
+
+import contextlib
+import re
+import time
+
+from homingtest import capture, cli, layout, netns, rawip, rawtcp, shell, tap
+
+from . import frames, peers
+from .stage import BACKEND, BALANCER, FARM, WARM, request
+
+ALL = []  # (name, kinds, function)
+MEGABYTE = 1 << 20
+HOMING, BARE = "homing", "bare"
+
+
+def case(name, *kinds):
+    """Declares a case for boots of these kinds."""
+    def add(function):
+        ALL.append((name, kinds, function))
+        return function
+    return add
+
+
+def arrives(stage, data, ethertype):
+    """The frame reaches m1's stack as it was sent."""
+    with capture.Capture("m1", "eth0", f"ether proto {ethertype}") as seen:
+        frames.write("/tmp/bench-frames", [data])
+        shell.run("true", ns="router")
+        with netns.inside("router"):
+            import socket
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+                raw.bind(("m1", 0))
+                raw.send(data)
+        time.sleep(0.2)
+    tap.true(data in [frame[:len(data)] for frame in seen.frames()], "the frame arrived unchanged")
+
+
+@case("bystander", HOMING, BARE)
+def bystander(stage):
+    """Packets that are none of ours: the first checks, and no more."""
+    group = "early exits"
+    sink = netns_socket()
+    ack = (30000, 81)
+    cases = {
+        "pass-non-ip": (frames.frame(b"homing" * 10, ethertype=0x88b5), 0x88b5),
+        "pass-udp": (frames.udp(b"x" * 32, 4001), 0x0800),
+        "pass-v6-udp": (frames.udp(b"x" * 32, 4001, six=True), 0x86dd),
+        "pass-not-our-port": (frames.segment(False, ack, 5, 6, rawip.ACK), 0x0800),
+        "pass-fragment": (frames.frame(rawip.packet(False, b"x" * 64, frames.UDP, ident=7, fragment=8)), 0x0800),
+        "pass-ip-options": (frames.udp(b"x" * 32, 4001, options=b"\1\1\1\0"), 0x0800),
+    }
+    with stage.mute():
+        for name, (data, ethertype) in cases.items():
+            arrives(stage, data, ethertype)
+            # In groups: some of these packets fill a buffer, which drops the same way each time.
+            stage.frames(name, group, [data], expect={"m1": {"relayed": 0, "syn": 0}})
+    sink.close()
+    with stage.mute("m1", "eth0"):
+        stage.frames("drop-line", "reference", [cases["pass-udp"][0]])
+
+
+def netns_socket():
+    """A UDP socket at m1 that is never read: it takes what fits, then drops."""
+    import socket
+    with netns.inside("m1"):
+        sink = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        sink.bind(("::", 4001))
+    return sink
+
+
+@case("syn", HOMING, BARE)
+def syn(stage):
+    """SYNs answered with a cookie; without the module by the kernel's own (tcp_syncookies=2)."""
+    group = "handshake"
+    if not stage.homing:
+        with netns.inside("m1"):
+            netns.write_sysctl({"ipv4.tcp_syncookies": 2})
+    kinds = {"syn-cookie-v4": {"options": frames.ALL_OPTIONS}, "syn-cookie-v6": {"six": True, "options": frames.ALL_OPTIONS},
+             "syn-no-options": {}, "syn-bad": {"options": frames.ALL_OPTIONS, "bad": True}}
+    for name, how in kinds.items():
+        found = frames.syns(**how)
+        answers = [] if name == "syn-bad" else synacks(stage, found[:3], how.get("six", False))
+        for answer in answers:
+            tap.equal(answer[47] if not how.get("six") else answer[67], rawip.SYN | rawip.ACK, f"{name}: flags")
+        tap.equal(len(answers), 0 if name == "syn-bad" else 3, f"{name}: answers")
+        counter = {"drop_checksum": 1, "syn_answered": 0} if name == "syn-bad" else {"syn_answered": 1}
+        with stage.mute():
+            stage.frames(name, group, found, expect={"m1": counter})
+
+
+def synacks(stage, found, six):
+    """The frames that come back for these; each with right checksums."""
+    import socket
+    with stage.mute(), capture.Capture("m1", "eth0", f"tcp and src host {layout.VIP6 if six else layout.VIP4}") as seen:
+        with netns.inside("router"), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("m1", 0))
+            for data in found:
+                raw.send(data)
+        time.sleep(0.2)
+    answers = seen.frames()
+    for answer in [] if six else answers:
+        frames.verify_checksums(answer[14:])
+    return answers
+
+
+@case("ack", HOMING)
+def ack(stage):
+    """The ACK of a handshake, genuine and not: nothing is stored."""
+    import socket
+    source = 40000
+    first = frames.segment(False, (source, 80), 100, 0, rawip.SYN, options=frames.ALL_OPTIONS)
+    answer = synacks(stage, [first], False)[0]
+    cookie, stamp = int.from_bytes(answer[38:42], "big"), rawtcp.Segment(answer[14:]).options[8][:4]
+    options = b"\1\1\x08\x0a\0\1\xe2\x40" + stamp
+    genuine = frames.segment(False, (source, 80), 101, cookie + 1, rawip.ACK, options=options)
+    false = frames.segment(False, (source, 80), 101, cookie + 77, rawip.ACK, options=options)
+    with stage.mute():
+        stage.frames("ack-valid", "handshake", [genuine], expect={"m1": {"cookie_ok": 1, "ack_bare": 1}})
+        stage.frames("ack-invalid", "handshake", [false], expect={"m1": {"cookie_bad": 1}})
+
+
+@case("packet", HOMING, BARE)
+def packet(stage):
+    """One bare ACK of a connection that is there, again and again: on its way up, relayed, unshifted."""
+    group = "packet"
+    if not stage.homing:
+        connection, data = stage.last_ack(request())
+        with stage.mute():
+            stage.frames("packet-local", group, [data])
+        connection.close()
+        return
+    for name, home, fresh, expect in (
+            ("packet-local", "m1", False, {"m1": {"pass_local": 1, "relayed": 0}}),
+            ("packet-shifted", "m1", True, {"m1": {"pass_local": 1, "unshifted": 1}}),
+            ("relay-v4", "m2", False, {"m1": {"relayed": 1}, "m2": {"tunnel_data": 1}})):
+        sid = None if fresh else stage.sid(home)
+        with stage.steered(home):
+            connection, data = stage.last_ack(request(sid and f"homing={sid}"))
+        with stage.mute("router", home):
+            stage.frames(name, group, [data], expect=expect)
+        if name == "relay-v4":
+            # The fabric drops the relayed packets at its switch: what is left is the entry member's.
+            with stage.mute("fabric", "m1"):
+                stage.frames("relay-v4-entry", group, [data], expect={"m1": {"relayed": 1}, "m2": {"tunnel_data": 0}})
+            time.sleep(3)
+        connection.close()
+
+
+def answered(stage, data, inserted=False):
+    """One exchange; its response is byte for byte the server's, with the cookie's lines or without."""
+    status, head, body = stage.exchange(data)
+    tap.equal((status, body), (200, b"ok"), "response")
+    lines = rb"\r\nSet-Cookie: homing=[\w-]{32}; Path=/; HttpOnly; SameSite=Lax\r\nCache-Control: private" if inserted else b""
+    tap.true(re.fullmatch(rb"HTTP/1.1 200 OK" + lines + rb"\r\nContent-Length: 2", head), f"head {head!r}")
+
+
+@case("request", HOMING, BARE)
+def requests(stage):
+    """A connection with one request, and a request on a connection that is there."""
+    conn, keep = "connection and request", "request, keep-alive"
+    if not stage.homing:
+        answered(stage, request())
+        stage.http("conn", conn, request())
+        stage.http("ka", keep, request(), keep=True)
+        return
+    for name, home, fresh in (("local", "m1", False), ("new-local", "m1", True),
+                              ("other", "m2", False), ("new-other", "m2", True)):
+        data = request() if fresh else request(f"homing={stage.sid(home)}")
+        answered_here = {"decided_local" if home == "m1" else "decided_other": 1,
+                         "session_new": int(fresh), "syn_answered": 1, "relay_failed": 0}
+        with stage.steered(home):
+            answered(stage, data, fresh)
+            slabs = slab()
+            stage.http(f"conn-{name}", conn, data, expect={"m1": answered_here, home: {
+                **(answered_here if home == "m1" else {}), "spawned": 1, "inserted": int(fresh)}})
+            if name == "new-local":
+                memory(stage, slabs, 500 + WARM)
+            units = {"pass_local" if home == "m1" else "relayed": None}
+            del units
+            stage.http(f"ka-{name}", keep, data, keep=True)
+
+
+def slab():
+    """{cache: bytes in use}."""
+    found = {}
+    with open("/proc/slabinfo", encoding="ascii") as file:
+        for line in file.read().splitlines()[2:]:
+            words = line.split()
+            found[words[0]] = int(words[1]) * int(words[3])
+    return found
+
+
+def memory(stage, before, units):
+    """What the slabs have gained for each connection with a new session: a session at three members, a flow."""
+    after = slab()
+    grown = {name: (after[name] - before.get(name, 0)) / units for name in after}
+    stage.record(name="memory", group="memory", n=units,
+                 grown={name: round(by, 1) for name, by in grown.items() if by > 8})
+
+
+@case("transfer", HOMING, BARE)
+def transfers(stage):
+    """A megabyte down and up, on one connection."""
+    down, up = "1 MB response", "1 MB upload"
+    if not stage.homing:
+        stage.http("down", down, request(path=f"/{MEGABYTE}"), keep=True, n=10, warm=4, length=MEGABYTE)
+        stage.http("up", up, request(body=MEGABYTE), keep=True, n=10, warm=4)
+        return
+    for name, home, fresh in (("local", "m1", False), ("shifted", "m1", True), ("relayed", "m2", False)):
+        cookie = None if fresh else f"homing={stage.sid(home)}"
+        with stage.steered(home):
+            stage.http(f"down-{name}", down, request(cookie, path=f"/{MEGABYTE}"), keep=True, n=10, warm=4,
+                       length=MEGABYTE, expect={home: {}})
+            stage.http(f"up-{name}", up, request(cookie, body=MEGABYTE), keep=True, n=10, warm=4, expect={home: {}})
+
+
+@case("idle", HOMING, BARE)
+def idle(stage):
+    """Nothing to do: state messages, timers, the sweep."""
+    stage.run("idle", "at rest", {}, "client", 10000, 0, "idle", 10000)
+    if stage.homing:
+        before = {member: cli.stats(member) for member in FARM}
+        time.sleep(10)
+        sent = sum(cli.stats(member)["state_sent"] - before[member]["state_sent"] for member in FARM)
+        stage.record(name="state-messages", group="at rest", n=sent)
+
+
+def through(stage, name, has_packet=False, cookie=None):
+    """The same runs through another balancer on m4."""
+    stage.entry(BALANCER)
+    try:
+        answered_by_peer(stage, name)
+        data = request(cookie)
+        stage.http(f"conn-{name}", "connection and request", data)
+        stage.http(f"ka-{name}", "request, keep-alive", data, keep=True)
+        stage.http(f"down-{name}", "1 MB response", request(cookie, path=f"/{MEGABYTE}"), keep=True, n=10, warm=4,
+                   length=MEGABYTE)
+        stage.http(f"up-{name}", "1 MB upload", request(cookie, body=MEGABYTE), keep=True, n=10, warm=4)
+        if has_packet:
+            connection, ack_frame = stage.last_ack(data, BALANCER)
+            with stage.mute("router", BACKEND):
+                stage.frames(f"packet-{name}", "packet", [ack_frame], device=BALANCER)
+            connection.close()
+    finally:
+        stage.entry("m1")
+
+
+def answered_by_peer(stage, name):
+    """The server behind the balancer answers, and the packets have the balancer's form."""
+    form = {"ipvs-tun": "ip proto 4", "ipvs-dr": f"tcp and dst host {layout.VIP4}"}.get(
+        name, f"tcp and dst host {layout.farm4(BACKEND)}")
+    with capture.Capture(BACKEND, "farm0", form) as seen:
+        status, _, body = stage.exchange(request())
+        time.sleep(0.3)
+    tap.equal((status, body), (200, b"ok"), f"response through {name}")
+    tap.true(len(seen.frames()) >= 3, f"{name}: {len(seen.frames())} packets of its form")
+
+
+@case("peers", HOMING)
+def others(stage):
+    """No balancer at all, and the others, in the same boot."""
+    stage.entry(BACKEND)
+    stage.http("conn-plain", "connection and request", request())
+    stage.http("ka-plain", "request, keep-alive", request(), keep=True)
+    stage.entry("m1")
+    for how in ("dr", "tun"):
+        with peers.ipvs(how):
+            through(stage, f"ipvs-{how}", has_packet=True)
+    for name in ("haproxy", "nginx"):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(peers.proxy(name))
+            through(stage, name, cookie="SRV=m5" if name == "haproxy" else None)
