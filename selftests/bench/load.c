@@ -7,7 +7,7 @@
  *                     N units: the request in FILE is sent, a response of LENGTH bytes of body is read;
  *                     on one connection, or on one for each unit
  *   load frames DEVICE N WARM FILE                N units: one frame each, from FILE in turn
- *   load idle N                                   N units: a millisecond of sleep each
+ *   load idle N                                   N units: a second of sleep each
  *
  * FILE for frames: each with a 16-bit length before it, the host's byte order. WARM units come before the
  * first marker. Prints "units N ns T failed F", ns by the monotonic clock over all N; status 1 if one failed.
@@ -306,7 +306,7 @@ static int idle(char **words)
 
 	begin();
 	for (i = 0; i < n; i++)
-		usleep(1000);
+		sleep(1);
 	return end(n, 0);
 }
 

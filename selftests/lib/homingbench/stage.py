@@ -155,7 +155,8 @@ class Stage:
             for counter, times in expect[member].items():
                 tap.equal(moved[member].get(counter, 0), round(times * (n + warm)),
                           f"{name}: {counter} of {member} over {n + warm} units")
-        self.record(name=name, group=group, n=n, ns=int(told[3]), segment=self._segments, moved=moved)
+        self.record(name=name, group=group, n=n, ns=int(told[3]), segment=self._segments, moved=moved,
+                    idle=words[0] == "idle")
 
     def record(self, **what):
         """Writes down one result."""
