@@ -79,6 +79,82 @@ pub const fn is_tchar(b: u8) -> bool {
     )
 }
 
+/// [`is_tchar`] for every byte.
+static TCHAR: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &mut [bool] = &mut table;
+    let mut b = 0u8;
+    while let Some((slot, more)) = rest.split_first_mut() {
+        *slot = is_tchar(b);
+        b = b.wrapping_add(1);
+        rest = more;
+    }
+    table
+};
+
+/// Bytes of the token at the front of `bytes`.
+fn token_len(bytes: &[u8]) -> usize {
+    let mut n = 0usize;
+    for b in bytes {
+        if TCHAR.get(usize::from(*b)) != Some(&true) {
+            break;
+        }
+        n = n.wrapping_add(1);
+    }
+    n
+}
+
+/// Every byte of a word.
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+/// The highest bit of each.
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The highest bit of each byte of `x` that is below `least`, of 1 to 128. Above the lowest one
+/// that is set, others may be set by mistake: subtraction borrows.
+const fn below(x: u64, least: u8) -> u64 {
+    x.wrapping_sub(ONES.wrapping_mul(least as u64)) & !x & HIGHS
+}
+
+/// How many bytes at the front of `bytes` come before the first in whose place `stop` sets the
+/// highest bit of a word. Eight bytes at a time, the first byte lowest.
+#[inline]
+fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
+    let (mut n, mut rest) = (0usize, bytes);
+    loop {
+        let (word, more) = match rest.split_first_chunk::<8>() {
+            Some((word, more)) => (*word, more),
+            None => {
+                let mut last = [0; 8];
+                for (to, from) in last.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                (last, &[][..])
+            }
+        };
+        let found = stop(u64::from_le_bytes(word));
+        if found != 0 {
+            n = n.wrapping_add(found.trailing_zeros() as usize >> 3);
+            break;
+        }
+        n = n.wrapping_add(8);
+        if more.is_empty() {
+            break;
+        }
+        rest = more;
+    }
+    n.min(bytes.len())
+}
+
+/// How many bytes at the front are not below `least` and not DEL.
+fn visible_run(bytes: &[u8], least: u8) -> usize {
+    run(bytes, |x| below(x, least) | below(x ^ ONES.wrapping_mul(0x7f), 1))
+}
+
+/// How many bytes come before the first `b`.
+fn run_before(bytes: &[u8], b: u8) -> usize {
+    run(bytes, |x| below(x ^ ONES.wrapping_mul(b.into()), 1))
+}
+
 /// Whether `b` is optional whitespace: space or tab.
 pub const fn is_ows(b: u8) -> bool {
     b == b' ' || b == b'\t'
@@ -92,5 +168,36 @@ pub const fn forbidden(b: u8) -> Option<Reason> {
         b'\t' => None,
         1..=31 | 127 => Some(Reason::Control),
         _ => None,
+    }
+}
+
+#[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_wire_http))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_end_where_a_byte_by_byte_look_says() {
+        let mut text = [b'a'; 40];
+        for at in 0..40 {
+            for b in 0..=255u8 {
+                text[at] = b;
+                // Something else that stops, later.
+                text[39] = if at < 39 { 1 } else { b };
+                for from in [0, 3, 8] {
+                    let rest = &text[from..];
+                    let want = |stop: &dyn Fn(u8) -> bool| {
+                        rest.iter().position(|b| stop(*b)).unwrap_or(rest.len())
+                    };
+                    assert_eq!(visible_run(rest, 32), want(&|b| b < 32 || b == 127));
+                    assert_eq!(visible_run(rest, 33), want(&|b| b < 33 || b == 127));
+                    assert_eq!(run_before(rest, b';'), want(&|b| b == b';'));
+                    assert_eq!(token_len(rest), want(&|b| !is_tchar(b)));
+                }
+            }
+            text[at] = b'a';
+        }
+        assert_eq!(visible_run(b"", 32), 0);
+        assert_eq!(run_before(b"a", 0), 1);
     }
 }

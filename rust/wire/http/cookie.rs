@@ -5,6 +5,7 @@
 //! RFC 4648 section 5 (base64url).
 
 use super::is_ows;
+use super::run_before;
 use super::SID_TEXT_LEN;
 
 /// What the Cookie fields of a head say about one name.
@@ -70,6 +71,44 @@ impl CookieScan {
         self.found
     }
 
+    /// Takes the whole value of a Cookie field, and its end.
+    pub fn value(&mut self, value: &[u8], name: &[u8]) {
+        let mut rest = value;
+        loop {
+            while let Some((b' ' | b'\t', more)) = rest.split_first() {
+                rest = more;
+            }
+            let (pair, more) = rest
+                .split_at_checked(run_before(rest, b';'))
+                .unwrap_or((rest, &[]));
+            self.pair(pair, name);
+            match more.split_first() {
+                Some((_, more)) => rest = more,
+                None => break,
+            }
+        }
+    }
+
+    /// A whole pair, without whitespace before it.
+    fn pair(&mut self, pair: &[u8], name: &[u8]) {
+        let value = pair
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(b"="))
+            .filter(|_| !name.is_empty());
+        let Some(value) = value else { return };
+        match <&[u8; SID_TEXT_LEN]>::try_from(value) {
+            Ok(text) if text.iter().all(|b| is_base64url(*b)) => self.note(CookieValue::One(*text)),
+            _ => {
+                self.len = 0;
+                self.state = State::Begin;
+                for b in value {
+                    self.push(*b, name);
+                }
+                self.end();
+            }
+        }
+    }
+
     /// Takes a byte of the value of a Cookie field.
     pub fn push(&mut self, b: u8, name: &[u8]) {
         if b == b';' {
@@ -124,7 +163,7 @@ impl CookieScan {
     }
 
     fn keep(&mut self, b: u8) {
-        let fits = b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let fits = is_base64url(b);
         match self.value.get_mut(usize::from(self.len)) {
             Some(slot) if fits => {
                 *slot = b;
@@ -143,6 +182,10 @@ impl CookieScan {
     }
 }
 
+fn is_base64url(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
+}
+
 impl Default for CookieScan {
     fn default() -> Self {
         Self::new()
@@ -157,19 +200,26 @@ mod tests {
     const A: &[u8; 32] = b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-";
     const B: &[u8; 32] = b"0123456789abcdefghijklmnopqrst_Z";
 
-    /// One field for each element; `@` stands for A, `%` for B.
+    /// One field for each element; `@` stands for A, `%` for B. Byte by byte, and whole: alike.
     fn scan(fields: &[&[u8]]) -> CookieValue {
-        let mut s = CookieScan::new();
+        let (mut s, mut whole) = (CookieScan::new(), CookieScan::new());
         for field in fields {
+            let (mut text, mut n) = ([0u8; 256], 0);
             for b in *field {
-                match b {
-                    b'@' => A.iter().for_each(|b| s.push(*b, b"homing")),
-                    b'%' => B.iter().for_each(|b| s.push(*b, b"homing")),
-                    b => s.push(*b, b"homing"),
-                }
+                let part = match b {
+                    b'@' => &A[..],
+                    b'%' => B,
+                    b => core::slice::from_ref(b),
+                };
+                text[n..n + part.len()].copy_from_slice(part);
+                n += part.len();
             }
+            text[..n].iter().for_each(|b| s.push(*b, b"homing"));
             s.end();
+            whole.value(&text[..n], b"homing");
+            assert_eq!(whole.state, State::Before);
         }
+        assert_eq!(whole.found(), s.found());
         s.found()
     }
 
@@ -270,6 +320,8 @@ mod tests {
         let mut s = CookieScan::new();
         b"=x; a=b; ".iter().for_each(|b| s.push(*b, b""));
         s.end();
+        assert_eq!(s.found(), CookieValue::Absent);
+        s.value(b"=x; a=b; ", b"");
         assert_eq!(s.found(), CookieValue::Absent);
     }
 }

@@ -7,6 +7,8 @@
 use super::forbidden;
 use super::is_ows;
 use super::is_tchar;
+use super::token_len;
+use super::visible_run;
 use super::Reason;
 
 /// A short word collected byte by byte; a longer one equals nothing.
@@ -80,25 +82,41 @@ pub enum Field {
 
 impl Field {
     /// The field with this name.
-    fn of(name: &Word) -> Self {
-        const NAMES: [(&[u8], Field); 11] = [
-            (b"cookie", Field::Cookie),
-            (b"set-cookie", Field::SetCookie),
-            (b"content-length", Field::ContentLength),
-            (b"transfer-encoding", Field::TransferEncoding),
-            (b"connection", Field::Connection),
-            (b"upgrade", Field::Upgrade),
-            (b"expect", Field::Expect),
-            (b"cache-control", Field::CacheControl),
-            (b"expires", Field::Expires),
-            (b"cdn-cache-control", Field::TargetedCache),
-            (b"surrogate-control", Field::TargetedCache),
-        ];
-        NAMES
-            .iter()
-            .find(|(text, _)| name.is(text))
-            .map_or(Field::Other, |(_, field)| *field)
+    fn of(name: &[u8]) -> Self {
+        // By the length first: most names are none of these.
+        let (text, field): (&[u8], _) = match name.len() {
+            6 if matches!(name.first(), Some(b'c' | b'C')) => (b"cookie", Field::Cookie),
+            6 => (b"expect", Field::Expect),
+            7 if matches!(name.first(), Some(b'u' | b'U')) => (b"upgrade", Field::Upgrade),
+            7 => (b"expires", Field::Expires),
+            10 if matches!(name.first(), Some(b's' | b'S')) => (b"set-cookie", Field::SetCookie),
+            10 => (b"connection", Field::Connection),
+            13 => (b"cache-control", Field::CacheControl),
+            14 => (b"content-length", Field::ContentLength),
+            17 => match name.first() {
+                Some(b't' | b'T') => (b"transfer-encoding", Field::TransferEncoding),
+                Some(b'c' | b'C') => (b"cdn-cache-control", Field::TargetedCache),
+                _ => (b"surrogate-control", Field::TargetedCache),
+            },
+            _ => return Field::Other,
+        };
+        if name.eq_ignore_ascii_case(text) {
+            field
+        } else {
+            Field::Other
+        }
     }
+}
+
+/// A field line that lies whole in what was fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Which field it is.
+    pub field: Field,
+    /// Its value, without the spaces before it.
+    pub value: &'a [u8],
+    /// Bytes of the line with its CRLF.
+    pub len: usize,
 }
 
 /// What a byte of the field section meant.
@@ -159,6 +177,36 @@ impl Fields {
         self.state == State::LastLf
     }
 
+    /// Takes a whole line at once, when one begins here, ends in `bytes` and is as nearly all are;
+    /// it stands for the events from [`Event::Begin`] to [`Event::End`]. `None`: nothing was taken.
+    pub fn take_line<'a>(&mut self, bytes: &'a [u8]) -> Option<Line<'a>> {
+        if self.state != State::Line {
+            return None;
+        }
+        let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
+        let (b':', value) = rest.split_first().map(|(b, value)| (*b, value))? else {
+            return None;
+        };
+        if name.is_empty() {
+            return None;
+        }
+        let (mut value, end) = value.split_at_checked(visible_run(value, b' '))?;
+        if end.first_chunk::<2>() != Some(b"\r\n") {
+            return None;
+        }
+        let len = bytes.len().wrapping_sub(end.len()).wrapping_add(2);
+        while let Some((b' ', more)) = value.split_first() {
+            value = more;
+        }
+        self.first = false;
+        self.field = Field::of(name);
+        Some(Line {
+            field: self.field,
+            value,
+            len,
+        })
+    }
+
     /// Takes the next byte.
     pub fn push(&mut self, b: u8) -> Event {
         match self.state {
@@ -198,7 +246,7 @@ impl Fields {
     fn name(&mut self, b: u8) -> Event {
         match b {
             b':' => {
-                self.field = Field::of(&self.name);
+                self.field = Field::of(self.name.as_bytes());
                 self.state = State::Space;
                 Event::Begin(self.field)
             }
@@ -300,6 +348,58 @@ mod tests {
         assert_eq!(run(b"Host: a\r\n\r\nX"), (Event::Done, 11));
         assert_eq!(run(b"a:\r\nb: \t \r\n\r\n"), (Event::Done, 13));
         assert_eq!(run(b"a:\xff\x80\r\n\r\n"), (Event::Done, 8));
+    }
+
+    #[test]
+    fn a_whole_line_is_its_bytes_one_by_one() {
+        for line in [
+            &b"a:b\r\n"[..],
+            b"Cookie:   x=y; z \r\n",
+            b"CONNECTION:\r\n",
+            b"expect: \xff\x80\r\n",
+            b"X-Y: 1\r\nZ: 2\r\n",
+            b"a:b\tc\r\n",
+            b"a:\tb\r\n",
+            b"a:b\x7f\r\n",
+            b"a:b\r\r\n",
+            b"a:b\n",
+            b":b\r\n",
+            b"a b\r\n",
+            b"\r\n",
+            b" a:b\r\n",
+            b"a",
+            b"a:b",
+            b"a:b\r",
+            b"",
+        ] {
+            let mut at_once = Fields::new();
+            let Some(taken) = at_once.take_line(line) else {
+                // Nothing happened: the bytes one by one have their say.
+                assert_eq!((at_once.state, at_once.first), (State::Line, true));
+                assert!(!line.ends_with(b"\r\n") || line.iter().any(|b| *b < 32 || *b == 127));
+                continue;
+            };
+            let mut fields = Fields::new();
+            let mut value = [0u8; 32];
+            let (mut n, mut events) = (0, 0);
+            for b in &line[..taken.len] {
+                match fields.push(*b) {
+                    Event::None => {}
+                    Event::Value(field, b) => {
+                        assert_eq!(field, taken.field);
+                        value[n] = b;
+                        n += 1;
+                    }
+                    event => {
+                        let want = [Event::Begin(taken.field), Event::End(taken.field)];
+                        assert_eq!(event, want[events]);
+                        events += 1;
+                    }
+                }
+            }
+            assert_eq!((&value[..n], events), (taken.value, 2));
+            assert_eq!(at_once.state, fields.state);
+        }
     }
 
     #[test]

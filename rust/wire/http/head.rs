@@ -11,11 +11,13 @@ use super::cookie::CookieValue;
 use super::field::Event;
 use super::field::Field;
 use super::field::Fields;
+use super::field::Line;
 use super::field::Single;
 use super::field::Word;
 use super::forbidden;
 use super::framing::Framing;
 use super::is_tchar;
+use super::visible_run;
 use super::Reason;
 use super::MAX_HEAD;
 
@@ -175,19 +177,29 @@ impl HeadParser {
     ///
     /// After the end it answers what it answered then, and looks at nothing.
     pub fn feed(&mut self, bytes: &[u8], name: &[u8]) -> Progress {
-        for b in bytes {
-            if matches!(self.state, State::Done(_)) {
-                break;
-            }
-            if self.len >= MAX_HEAD {
-                self.state = State::Done(Outcome::TooLong);
-                break;
-            }
-            self.len = self.len.wrapping_add(1);
-            match self.step(*b, name) {
-                Ok(state) => self.state = state,
-                Err(outcome) => self.state = State::Done(outcome),
-            }
+        let mut rest = bytes;
+        while !matches!(self.state, State::Done(_)) {
+            let taken = match self.leap(rest, name) {
+                Ok(0) => {
+                    let Some(b) = rest.first() else { break };
+                    if self.len >= MAX_HEAD {
+                        self.state = State::Done(Outcome::TooLong);
+                        break;
+                    }
+                    self.len = self.len.wrapping_add(1);
+                    match self.step(*b, name) {
+                        Ok(state) => self.state = state,
+                        Err(outcome) => self.state = State::Done(outcome),
+                    }
+                    1
+                }
+                Ok(n) => n,
+                Err(outcome) => {
+                    self.state = State::Done(outcome);
+                    break;
+                }
+            };
+            rest = rest.get(taken..).unwrap_or_default();
         }
         match self.state {
             State::Done(outcome) => Progress::Done(outcome),
@@ -203,6 +215,68 @@ impl HeadParser {
     /// Whether nothing was taken yet.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Takes what usually stands here, all at once, and does what the single bytes would have done.
+    /// How many bytes it took; 0: whatever comes is for `step`.
+    fn leap(&mut self, rest: &[u8], name: &[u8]) -> Result<usize, Outcome> {
+        // A head that is nearly too long is counted byte by byte.
+        let rest = match MAX_HEAD.checked_sub(self.len) {
+            Some(room) if room < rest.len() => rest.get(..room).unwrap_or_default(),
+            _ => rest,
+        };
+        let taken = match self.state {
+            State::Start if rest.starts_with(b"GET ") => {
+                for b in b"GET" {
+                    self.method.push(*b);
+                }
+                self.state = State::Target(false);
+                4
+            }
+            State::Target(true) => visible_run(rest, 0x21),
+            State::Version(0) => match rest.first_chunk::<10>() {
+                Some(b"HTTP/1.1\r\n") => {
+                    self.minor_version = 1;
+                    self.state = State::Fields;
+                    10
+                }
+                _ => 0,
+            },
+            State::Fields => match self.fields.take_line(rest) {
+                Some(line) => {
+                    // Counted first: a fault ends the head behind its line.
+                    self.len = self.len.wrapping_add(line.len);
+                    self.line(&line, name).map_err(Outcome::Ambiguous)?;
+                    return Ok(line.len);
+                }
+                None => 0,
+            },
+            _ => 0,
+        };
+        self.len = self.len.wrapping_add(taken);
+        Ok(taken)
+    }
+
+    fn line(&mut self, line: &Line<'_>, name: &[u8]) -> Result<(), Reason> {
+        match line.field {
+            Field::Other => {}
+            Field::Cookie => self.cookie.value(line.value, name),
+            Field::Expect => {
+                self.expect = Single::EMPTY;
+                for b in line.value {
+                    self.expect.push(*b);
+                }
+                self.expect_continue |= self.expect.is(b"100-continue");
+            }
+            field => {
+                self.framing.begin(field);
+                for b in line.value {
+                    self.framing.value(field, *b);
+                }
+                self.framing.end(field)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes one byte: the next state, or why reading ends here.
