@@ -147,7 +147,9 @@ fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
 
 /// How many bytes at the front are not below `least` and not DEL.
 fn visible_run(bytes: &[u8], least: u8) -> usize {
-    run(bytes, |x| below(x, least) | below(x ^ ONES.wrapping_mul(0x7f), 1))
+    run(bytes, |x| {
+        below(x, least) | below(x ^ ONES.wrapping_mul(0x7f), 1)
+    })
 }
 
 /// How many bytes come before the first `b`.
