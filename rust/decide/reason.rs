@@ -107,6 +107,12 @@ reasons! {
     Listed = "listed",
     /// Connections of other members not remembered: the directory is full or memory failed.
     DirectoryFull = "directory_full",
+    /// Dropped: a segment that is held already, or beyond the window, or a FIN or RST of what is held.
+    HoldRefused = "hold_refused",
+    /// Answers to clients that could not be sent.
+    AnswerFailed = "answer_failed",
+    /// Dropped on the way up: a late copy of the first data of a connection that was owned here.
+    DuplicateLocal = "duplicate_local",
     /// Dropped: duplicate of the first data of a connection that is over.
     Duplicate = "duplicate",
     /// Packets held until a request head can be read.

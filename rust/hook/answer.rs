@@ -130,12 +130,12 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
     let mut buf = [0; ROOM];
     let at = ip_len(tcp);
     let room = buf.get_mut(at..).unwrap_or_default();
-    let Some(len) = tcp::emit_syn_ack(room, &header, &offer) else {
-        return;
-    };
-    match send(tcp, packet, &mut buf, len) {
+    let sent = tcp::emit_syn_ack(room, &header, &offer)
+        .ok_or(EINVAL)
+        .and_then(|len| send(tcp, packet, &mut buf, len));
+    match sent {
         Ok(()) => net.count(Reason::SynAnswered),
-        Err(_) => net.count(Reason::SendFailed),
+        Err(_) => net.count(Reason::AnswerFailed),
     }
 }
 
@@ -166,7 +166,7 @@ fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u
         .ok_or(EINVAL)
         .and_then(|len| send(tcp, packet, &mut buf, len));
     if sent.is_err() {
-        host.net.count(Reason::SendFailed);
+        host.net.count(Reason::AnswerFailed);
     }
     sent.is_ok()
 }

@@ -124,7 +124,7 @@ const MOST_HEADERS: usize = MOST_IP + tcp::MAX_HEADER_LEN;
 #[inline]
 pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) -> Class<'c> {
     let mut want = 60;
-    let (ip, ports, len, ifindex) = loop {
+    let (ip, ports, len, ifindex, gso) = loop {
         let Some(v) = packet.view(want) else {
             return Class::NoMemory;
         };
@@ -149,7 +149,7 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
                 match v.bytes.get(at..).and_then(|b| b.first_chunk::<4>()) {
                     Some(&[a, b, c, d]) => {
                         let ports = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-                        break (ip, ports, v.len, v.ifindex);
+                        break (ip, ports, v.len, v.ifindex, v.gso);
                     }
                     None if v.bytes.len() >= v.len => return Class::Malformed,
                     None => want = at.saturating_add(60),
@@ -172,9 +172,16 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
     let Some(service) = config.service(vip, port) else {
         return Class::Other;
     };
-    // 0 is BIG TCP: the packet's own length counts.
-    let total = if ip.total_len == 0 { len } else { ip.total_len };
+    // 0 is BIG TCP, and a lie in a single segment: then the packet's own length counts.
+    let total = match ip.total_len {
+        0 if gso => len,
+        total => total,
+    };
     if total > len {
+        return Class::Malformed;
+    }
+    // Nobody answers such a source, and the stack drops what says it comes from there.
+    if way == Way::In && (!ip.src.is_source() || ip.src == ip.dst) {
         return Class::Malformed;
     }
     let Some(v) = packet.view(ip.header_len.saturating_add(tcp::MAX_HEADER_LEN)) else {
@@ -227,11 +234,7 @@ fn icmp<'c>(config: &'c Config, packet: &mut Packet, ip: &Ip) -> Class<'c> {
     let Some(v) = packet.view(ip.header_len.saturating_add(MOST_QUOTED)) else {
         return Class::NoMemory;
     };
-    let total_len = if ip.total_len == 0 {
-        v.len
-    } else {
-        ip.total_len
-    };
+    let total_len = ip.total_len;
     let end = total_len.min(v.bytes.len());
     let quote = v.bytes.get(ip.header_len..end);
     let quote = quote.and_then(|message| icmp::parse(ip.protocol, message));

@@ -89,11 +89,11 @@ pub(super) fn unknown(
         Unknown::Reset => answer::reset(host, tcp, &packet, Reason::UnknownReset),
         Unknown::Wait => net.count(Reason::UnknownDropped),
         Unknown::Ask => {
-            net.count(Reason::UnknownDropped);
             if net.strangers.may_ask(&tcp.tuple.client, now) {
                 if let Some(terms) = ask(host, guard, config, &tcp.tuple, 0) {
                     // This member was the one to ask.
                     if packet.trim(tcp.total_len()).is_err() {
+                        net.count(Reason::DropNoMemory);
                         return packet.drop();
                     }
                     let (packet, verdict) = packet.steal();
@@ -104,6 +104,7 @@ pub(super) fn unknown(
             } else {
                 net.count(Reason::AskLimited);
             }
+            net.count(Reason::UnknownDropped);
         }
     }
     packet.drop()

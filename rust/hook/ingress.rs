@@ -42,6 +42,7 @@ impl Hook for Ingress {
         let net = &host.net;
         net.count(Reason::Packets);
         let Some(config) = net.config(guard) else {
+            net.count(Reason::PassUnconfigured);
             return packet.accept();
         };
         let mut class = classify(config, &mut packet, Way::In);
@@ -109,11 +110,10 @@ fn service(
         flow.touch(net.uptime());
         match known(host, guard, config, keys, tcp, &flow) {
             Known::Pass => {
-                net.count(if tcp.is_syn() {
-                    Reason::SynOnLive
-                } else {
-                    Reason::PassLocal
-                });
+                if tcp.is_syn() {
+                    net.count(Reason::SynOnLive);
+                }
+                net.count(Reason::PassLocal);
                 return packet.accept();
             }
             Known::Relay { hand_off } => {
@@ -151,6 +151,11 @@ fn service(
             Socket::TimeWait | Socket::None => {}
         }
     }
+    // Padding first: it is no part of what the checksum covers.
+    if packet.trim(tcp.total_len()).is_err() {
+        net.count(Reason::DropNoMemory);
+        return packet.drop();
+    }
     if !packet.tcp_checksum_ok(tcp.l4(), tcp.ipv6()) {
         net.count(Reason::DropChecksum);
         return packet.drop();
@@ -158,13 +163,10 @@ fn service(
     if tcp.is_syn() {
         return syn(host, guard, config, packet, keys, tcp);
     }
-    if packet.trim(tcp.total_len()).is_err() {
-        net.count(Reason::DropNoMemory);
-        return packet.drop();
-    }
     if let Some(waiting) = net.pending.take(&tcp.tuple) {
         let ours = tcp.seg.ack.wrapping_sub(1) == waiting.cookie;
         if tcp.has(flags::RST) && tcp.seg.seq == request::expected(&waiting) {
+            net.count(Reason::HoldRefused);
             return done(packet);
         }
         if ours && tcp.payload_len > 0 && !tcp.has(flags::RST) {

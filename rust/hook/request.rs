@@ -95,6 +95,7 @@ pub(super) fn first(
     };
     if terms.owner == config.local {
         // The usual case: one packet, and it goes on its way up.
+        host.net.count(Reason::PassLocal);
         return packet.accept();
     }
     let (packet, verdict) = packet.steal();
@@ -159,6 +160,7 @@ pub(super) fn more(
     let admission = waiting.admit(seq, len);
     if matches!(admission, Admission::Duplicate | Admission::Outside) {
         keep(host, guard, config, tcp.service, waiting);
+        net.count(Reason::HoldRefused);
         let (packet, verdict) = packet.steal();
         packet.consume();
         return verdict;
@@ -267,6 +269,11 @@ fn decide(
     let mut held = KBox::into_inner(waiting).held;
     // What was read goes first, in the order in which it was read; the rest follows.
     let give = |h: Held| {
+        if terms.owner != config.local {
+            // It has been held; what becomes of it now counts as of one more packet, as that of
+            // those which this member's own hook sees again.
+            host.net.count(Reason::Packets);
+        }
         let one = core::iter::once((h.packet, h.l4));
         deliver::hand_over(host, guard, config, &hs.tuple, &terms, one, ifindex, later);
     };

@@ -96,7 +96,7 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
             return packet.accept();
         }
         Action::DropDuplicate => {
-            net.count(Reason::Duplicate);
+            net.count(Reason::DuplicateLocal);
             return packet.drop();
         }
         Action::Refuse => {

@@ -325,12 +325,18 @@ bool homing_skb_view(struct sk_buff *skb, u32 want, struct homing_view *v)
 	v->len = skb->len;
 	v->protocol = ntohs(skb->protocol);
 	v->pkt_type = skb->pkt_type;
+	v->gso = skb_is_gso(skb);
 	v->ifindex = skb->dev ? skb->dev->ifindex : 0;
 	return true;
 }
 
 bool homing_skb_tcp_csum_ok(struct sk_buff *skb, u32 l4off, bool ipv6)
 {
+	const struct iphdr *iph = ip_hdr(skb);
+
+	/* ip_rcv_core() comes later and drops what has a wrong header checksum. */
+	if (!ipv6 && ip_fast_csum((const u8 *)iph, iph->ihl))
+		return false;
 	return !nf_checksum(skb, NF_INET_PRE_ROUTING, l4off, IPPROTO_TCP,
 			    ipv6 ? AF_INET6 : AF_INET);
 }

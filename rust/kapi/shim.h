@@ -81,6 +81,7 @@ struct homing_view {
 	u32 len;		/* bytes in all */
 	u16 protocol;		/* EtherType, host order */
 	u8 pkt_type;
+	bool gso;
 	u32 ifindex;
 };
 bool homing_skb_view(struct sk_buff *skb, u32 want, struct homing_view *v);

@@ -61,6 +61,8 @@ pub(crate) struct View<'a> {
     pub(crate) protocol: u16,
     /// The link layer says that it is for this host.
     pub(crate) for_host: bool,
+    /// It is several segments in one.
+    pub(crate) gso: bool,
     /// Device it belongs to.
     pub(crate) ifindex: u32,
 }
@@ -98,6 +100,7 @@ impl Packet {
             len: 0,
             protocol: 0,
             pkt_type: 0,
+            gso: false,
             ifindex: 0,
         };
         // SAFETY: By the invariant; `v` is valid for writing.
@@ -111,6 +114,7 @@ impl Packet {
             len: v.len as usize,
             protocol: v.protocol,
             for_host: v.pkt_type == PACKET_HOST,
+            gso: v.gso,
             ifindex: v.ifindex,
         })
     }
@@ -170,7 +174,8 @@ impl Packet {
         kernel::error::to_result(unsafe { ffi::homing_skb_trim(self.as_ptr(), len as u32) })
     }
 
-    /// Whether the TCP checksum holds (at once when the device or the sender vouches for it).
+    /// Whether the TCP checksum holds (at once when the device or the sender vouches for it), and
+    /// that of an IPv4 header.
     pub(crate) fn tcp_checksum_ok(&mut self, l4: usize, ipv6: bool) -> bool {
         // SAFETY: By the invariant; the network header is where the data starts.
         unsafe { ffi::homing_skb_tcp_csum_ok(self.as_ptr(), l4 as u32, ipv6) }

@@ -43,6 +43,20 @@ impl Addr {
         self.0 == [0; 16] || self.as_v4() == Some([0; 4])
     }
 
+    /// Whether a packet may come from here: not an address of nobody, of the host itself or of
+    /// many, which the stack drops (RFC 1122 section 3.2.1.3, RFC 4291 section 2.7).
+    pub const fn is_source(&self) -> bool {
+        match self.0 {
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, ..] => {
+                a != 0
+                    && a != 127
+                    && (a < 224 || (a > 239 && !matches!(self.0, [.., 255, 255, 255, 255])))
+            }
+            [0xff, ..] | [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 | 1] => false,
+            _ => true,
+        }
+    }
+
     /// The sixteen octets, network order.
     pub const fn octets(&self) -> [u8; 16] {
         self.0
@@ -153,6 +167,27 @@ mod tests {
         assert!(Addr::v4([0; 4]).is_unspecified());
         assert!(!Addr::v4([0, 0, 0, 1]).is_unspecified());
         assert!(!Addr::v6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]).is_unspecified());
+    }
+
+    #[test]
+    fn sources() {
+        for (a, is) in [
+            ([0, 0, 0, 0], false),
+            ([0, 1, 2, 3], false),
+            ([10, 0, 0, 1], true),
+            ([127, 0, 0, 1], false),
+            ([223, 255, 255, 255], true),
+            ([224, 0, 0, 1], false),
+            ([239, 0, 0, 1], false),
+            ([240, 0, 0, 1], true),
+            ([255, 255, 255, 255], false),
+        ] {
+            assert_eq!(Addr::v4(a).is_source(), is, "{a:?}");
+        }
+        let last = |b| Addr::v6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b]);
+        assert_eq!([0, 1, 2].map(|b| last(b).is_source()), [false, false, true]);
+        assert!(!Addr::v6([0xff; 16]).is_source());
+        assert!(Addr::v6([0xfd; 16]).is_source());
     }
 
     #[test]
