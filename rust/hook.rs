@@ -19,6 +19,7 @@ mod directory;
 mod egress;
 mod encap;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod host;
 mod icmp;
 mod ingress;

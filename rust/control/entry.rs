@@ -11,6 +11,7 @@ use kernel::bindings;
 use super::netlink::{
     debug,
     device,
+    explain,
     farm,
     flow,
     key,
@@ -88,6 +89,7 @@ doit! {
     homing_farm_set_doit => farm::set,
     homing_key_set_doit => key::set,
     homing_debug_set_doit => debug::set,
+    homing_explain_doit => explain::get,
 }
 
 dump! {

@@ -8,6 +8,7 @@
 
 pub(super) mod debug;
 pub(super) mod device;
+pub(super) mod explain;
 pub(super) mod farm;
 pub(super) mod flow;
 pub(super) mod key;

@@ -363,7 +363,22 @@ fn by_sid(
     })
 }
 
-/// A new home for a session whose home cannot serve: every member picks the same one.
+/// The member that every member picks for a session whose home cannot serve.
+pub(super) fn successor(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    session: &Key,
+) -> Option<u16> {
+    // Slow start is no reason to pick another than the others pick.
+    let candidates = Candidates::new(host, guard, config, service, None);
+    let key = host.net.keys.read(guard)?.send()?;
+    let picked = rendezvous::pick(&key.prf(), session, candidates.as_slice());
+    candidates.id(picked)
+}
+
+/// A new home for a session whose home cannot serve.
 fn rehome(
     host: &Host,
     guard: &Guard,
@@ -372,14 +387,7 @@ fn rehome(
     old: &Association,
 ) -> Option<u16> {
     let net = &host.net;
-    // Slow start is no reason to pick another than the others pick.
-    let candidates = Candidates::new(host, guard, config, service, None);
-    let key = net.keys.read(guard)?.send()?;
-    let home = candidates.id(rendezvous::pick(
-        &key.prf(),
-        &old.key,
-        candidates.as_slice(),
-    ))?;
+    let home = successor(host, guard, config, service, &old.key)?;
     if home == old.home {
         // It drains, and there is nobody else.
         return Some(home);

@@ -57,7 +57,7 @@ fn ids(config: &Config) -> impl Iterator<Item = u16> + use<'_> {
 }
 
 /// The directory members of a connection.
-fn places(config: &Config, tuple: &Tuple) -> [Option<u16>; PLACES] {
+pub(super) fn places(config: &Config, tuple: &Tuple) -> [Option<u16>; PLACES] {
     directory::places(directory::digest(config.farm.id, tuple), ids(config))
 }
 

@@ -471,6 +471,57 @@ impl FlowState {
     }
 }
 
+/// Why a request with a session id goes where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Verdict {
+    /// The stored association says the home.
+    Known = 0,
+    /// No association is stored here; the home that the id names decides.
+    Alone = 1,
+    /// A timeout has passed; the request is treated as one without an id.
+    Expired = 2,
+    /// The session was ended; the request is treated as one without an id.
+    Ended = 3,
+    /// No key of the farm has made the id; the request is treated as one without.
+    Forged = 4,
+}
+
+impl Verdict {
+    /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
+    pub const ALL: [Self; 5] = [
+        Self::Known,
+        Self::Alone,
+        Self::Expired,
+        Self::Ended,
+        Self::Forged,
+    ];
+
+    /// The value with this number; `None` when the contract has no such value.
+    pub const fn from_u32(value: u32) -> Option<Self> {
+        match value {
+            0 => Some(Self::Known),
+            1 => Some(Self::Alone),
+            2 => Some(Self::Expired),
+            3 => Some(Self::Ended),
+            4 => Some(Self::Forged),
+            _ => None,
+        }
+    }
+
+    /// The name as the contract spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Alone => "alone",
+            Self::Expired => "expired",
+            Self::Ended => "ended",
+            Self::Forged => "forged",
+        }
+    }
+}
+
 /// What a farm key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -807,6 +858,60 @@ pub mod flow {
     ];
 }
 
+/// Attributes: Where a session or a connection goes, and why, as this member would decide now.
+pub mod explain {
+    /// The session id; else a connection is meant.
+    pub const SID: u16 = 1;
+    /// Address of the client, 16 bytes.
+    pub const CLIENT: u16 = 2;
+    /// Port of the client, host byte order.
+    pub const CLIENT_PORT: u16 = 3;
+    /// Virtual address, 16 bytes.
+    pub const VIP: u16 = 4;
+    /// Port of the service, host byte order.
+    pub const PORT: u16 = 5;
+    /// Of a session, why.
+    pub const VERDICT: u16 = 6;
+    /// Of a session, the member that its id names as home.
+    pub const NAMED: u16 = 7;
+    /// Of a session, its group as the id says.
+    pub const GROUP: u16 = 8;
+    /// Of a session, when it began, as the id says; seconds since 1970.
+    pub const CREATED: u16 = 9;
+    /// Key of the session.
+    pub const KEY: u16 = 10;
+    /// Member that gets the request; 0 when one would be selected by the service's policy.
+    pub const TARGET: u16 = 11;
+    /// Of a session whose target is down, the member that every member selects instead.
+    pub const SUCCESSOR: u16 = 12;
+    /// Of a connection, the member that has the socket, as far as this member knows; 0 for
+    /// unknown.
+    pub const OWNER: u16 = 13;
+    /// Of a connection, the members to ask for its owner, in their order; repeated.
+    pub const DIRECTORY: u16 = 14;
+    /// Of a connection, the owner that has listed it with this member; 0 for none.
+    pub const LISTED: u16 = 15;
+    /// Names, the first one that of number 1.
+    #[rustfmt::skip]
+    pub const NAMES: [&str; 15] = [
+        "sid",
+        "client",
+        "client-port",
+        "vip",
+        "port",
+        "verdict",
+        "named",
+        "group",
+        "created",
+        "key",
+        "target",
+        "successor",
+        "owner",
+        "directory",
+        "listed",
+    ];
+}
+
 /// Attributes: One statistics counter.
 pub mod counter {
     /// Name; stable once documented.
@@ -1067,9 +1172,11 @@ pub mod cmd {
     pub const STATUS_GET: u8 = 22;
     /// The configuration has changed.
     pub const CONFIG_NTF: u8 = 23;
+    /// Say where a session or a connection goes, and why. Changes nothing.
+    pub const EXPLAIN: u8 = 24;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 23] = [
+    pub const NAMES: [&str; 24] = [
         "device-attach",
         "device-detach",
         "device-get",
@@ -1093,6 +1200,7 @@ pub mod cmd {
         "debug-set",
         "status-get",
         "config-ntf",
+        "explain",
     ];
 }
 

@@ -179,6 +179,15 @@ static const struct nla_policy homing_debug_set_nl_policy[HOMING_A_DEBUG_MEMBER 
 	[HOMING_A_DEBUG_MEMBER] = NLA_POLICY_NESTED(homing_belief_nl_policy),
 };
 
+/* HOMING_CMD_EXPLAIN - do */
+static const struct nla_policy homing_explain_nl_policy[HOMING_A_EXPLAIN_PORT + 1] = {
+	[HOMING_A_EXPLAIN_SID] = { .type = NLA_NUL_STRING, .len = HOMING_SID_LEN, },
+	[HOMING_A_EXPLAIN_CLIENT] = NLA_POLICY_EXACT_LEN(HOMING_ADDR_LEN),
+	[HOMING_A_EXPLAIN_CLIENT_PORT] = { .type = NLA_U16, },
+	[HOMING_A_EXPLAIN_VIP] = NLA_POLICY_EXACT_LEN(HOMING_ADDR_LEN),
+	[HOMING_A_EXPLAIN_PORT] = { .type = NLA_U16, },
+};
+
 /* Ops table for homing */
 static const struct genl_split_ops homing_nl_ops[] = {
 	{
@@ -325,6 +334,13 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.cmd	= HOMING_CMD_STATUS_GET,
 		.doit	= homing_status_get_doit,
 		.flags	= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= HOMING_CMD_EXPLAIN,
+		.doit		= homing_explain_doit,
+		.policy		= homing_explain_nl_policy,
+		.maxattr	= HOMING_A_EXPLAIN_PORT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

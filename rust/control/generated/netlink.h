@@ -48,6 +48,7 @@ int homing_farm_set_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_key_set_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_debug_set_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_status_get_doit(struct sk_buff *skb, struct genl_info *info);
+int homing_explain_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	HOMING_NLGRP_CONFIG,

@@ -174,6 +174,26 @@ enum homing_flow_state {
 };
 
 /**
+ * enum homing_verdict - Why a request with a session id goes where it goes.
+ * @HOMING_VERDICT_KNOWN: The stored association says the home.
+ * @HOMING_VERDICT_ALONE: No association is stored here; the home that the id
+ *   names decides.
+ * @HOMING_VERDICT_EXPIRED: A timeout has passed; the request is treated as one
+ *   without an id.
+ * @HOMING_VERDICT_ENDED: The session was ended; the request is treated as one
+ *   without an id.
+ * @HOMING_VERDICT_FORGED: No key of the farm has made the id; the request is
+ *   treated as one without.
+ */
+enum homing_verdict {
+	HOMING_VERDICT_KNOWN,
+	HOMING_VERDICT_ALONE,
+	HOMING_VERDICT_EXPIRED,
+	HOMING_VERDICT_ENDED,
+	HOMING_VERDICT_FORGED,
+};
+
+/**
  * enum homing_key_role - What a farm key may be used for.
  * @HOMING_KEY_ROLE_RECEIVE: Verifies what other members, cookies and session
  *   ids say.
@@ -292,6 +312,27 @@ enum {
 
 	__HOMING_A_FLOW_MAX,
 	HOMING_A_FLOW_MAX = (__HOMING_A_FLOW_MAX - 1)
+};
+
+enum {
+	HOMING_A_EXPLAIN_SID = 1,
+	HOMING_A_EXPLAIN_CLIENT,
+	HOMING_A_EXPLAIN_CLIENT_PORT,
+	HOMING_A_EXPLAIN_VIP,
+	HOMING_A_EXPLAIN_PORT,
+	HOMING_A_EXPLAIN_VERDICT,
+	HOMING_A_EXPLAIN_NAMED,
+	HOMING_A_EXPLAIN_GROUP,
+	HOMING_A_EXPLAIN_CREATED,
+	HOMING_A_EXPLAIN_KEY,
+	HOMING_A_EXPLAIN_TARGET,
+	HOMING_A_EXPLAIN_SUCCESSOR,
+	HOMING_A_EXPLAIN_OWNER,
+	HOMING_A_EXPLAIN_DIRECTORY,
+	HOMING_A_EXPLAIN_LISTED,
+
+	__HOMING_A_EXPLAIN_MAX,
+	HOMING_A_EXPLAIN_MAX = (__HOMING_A_EXPLAIN_MAX - 1)
 };
 
 enum {
@@ -414,6 +455,7 @@ enum {
 	HOMING_CMD_DEBUG_SET,
 	HOMING_CMD_STATUS_GET,
 	HOMING_CMD_CONFIG_NTF,
+	HOMING_CMD_EXPLAIN,
 
 	__HOMING_CMD_MAX,
 	HOMING_CMD_MAX = (__HOMING_CMD_MAX - 1)

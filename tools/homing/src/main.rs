@@ -8,6 +8,7 @@ mod address;
 mod debug;
 mod device;
 mod doctor;
+mod explain;
 mod farm;
 mod key;
 mod member;
@@ -63,6 +64,7 @@ enum Command {
     Show(show::Command),
     /// Print what happens, as it happens
     Monitor(monitor::Monitor),
+    Explain(explain::Explain),
     /// Check this host and say how to mend what is found
     Doctor,
     /// Switches for tests and for looking closer
@@ -96,6 +98,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Key(command) => command.run(&out),
         Command::Show(command) => command.run(&out),
         Command::Monitor(command) => command.run(&out),
+        Command::Explain(command) => command.run(&out),
         Command::Doctor => return doctor::run(&out),
         Command::Debug(command) => command.run(&out),
         Command::Completion { shell } => {
@@ -176,6 +179,9 @@ mod tests {
             "homing debug clock +5",
             "homing debug scale 10",
             "homing completion bash",
+            "homing explain --sid -bNdR8azrlQsOVXnk49VQ7Y8uDwwF945",
+            "homing explain --flow 10.70.0.2:4000-10.80.0.1:80 -j",
+            "homing explain --flow [fd70::2]:4000-[fd80::1]:80",
         ] {
             assert_eq!(usage(line), None, "{line}");
         }
@@ -214,6 +220,8 @@ mod tests {
             "homing debug state m2 colour=red",
             "homing debug clock soon",
             "homing show",
+            "homing explain",
+            "homing explain --flow 10.70.0.2:4000",
         ] {
             assert_eq!(usage(line), Some(2), "{line}");
         }

@@ -12,6 +12,7 @@ use crate::message::Attributes;
 use crate::message::Payload;
 use crate::message::Request;
 use crate::model::Device;
+use crate::model::Explanation;
 use crate::model::Flow;
 use crate::model::Member;
 use crate::model::Service;
@@ -248,6 +249,11 @@ impl Client {
     /// One session; the request names it.
     pub fn session(&mut self, request: &Request) -> Result<Session, Error> {
         Session::read(&self.get(request)?)
+    }
+
+    /// Where the session or the connection that a request names goes.
+    pub fn explain(&mut self, request: &Request) -> Result<Explanation, Error> {
+        Ok(Explanation::read(&self.get(request)?))
     }
 
     /// All connections, by client.

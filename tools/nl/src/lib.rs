@@ -22,6 +22,7 @@ pub use model::Address;
 pub use model::Change;
 pub use model::Device;
 pub use model::Drain;
+pub use model::Explanation;
 pub use model::Flow;
 pub use model::Member;
 pub use model::Service;

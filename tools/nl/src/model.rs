@@ -17,6 +17,7 @@ use homing_pure::uapi::consts::Reply;
 use homing_pure::uapi::consts::SameSite;
 use homing_pure::uapi::consts::SessionCause;
 use homing_pure::uapi::consts::SessionState;
+use homing_pure::uapi::consts::Verdict;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 
@@ -342,6 +343,50 @@ impl Flow {
             key: from.array(KEY),
             idle: from.uint(IDLE).unwrap_or(0),
         })
+    }
+}
+
+/// Where a session or a connection goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// Of a session, why.
+    pub verdict: Option<Verdict>,
+    /// Of a session, the home that its id names; 0 for none.
+    pub named: u32,
+    /// Of a session, its group.
+    pub group: Option<u16>,
+    /// Of a session, when it began, seconds since 1970.
+    pub created: Option<u64>,
+    /// Key of the session.
+    pub key: Option<[u8; 16]>,
+    /// Of a session, the member that gets the request; 0 when one would be selected.
+    pub target: u32,
+    /// Of a session, who gets it since the target is down; 0 for none.
+    pub successor: u32,
+    /// Of a connection, its owner; 0 for unknown.
+    pub owner: u32,
+    /// Of a connection, the members to ask for its owner.
+    pub directory: Vec<u32>,
+    /// Of a connection, the owner that has listed it; 0 for none.
+    pub listed: u32,
+}
+
+impl Explanation {
+    pub(crate) fn read(from: &Attributes) -> Self {
+        use consts::explain::*;
+        let word = |bytes: Vec<u8>| Some(u32::from_ne_bytes(bytes.try_into().ok()?));
+        Explanation {
+            verdict: from.u32(VERDICT).and_then(Verdict::from_u32),
+            named: from.u32(NAMED).unwrap_or(0),
+            group: from.u16(GROUP),
+            created: from.uint(CREATED),
+            key: from.array(KEY),
+            target: from.u32(TARGET).unwrap_or(0),
+            successor: from.u32(SUCCESSOR).unwrap_or(0),
+            owner: from.u32(OWNER).unwrap_or(0),
+            directory: from.all(DIRECTORY).filter_map(word).collect(),
+            listed: from.u32(LISTED).unwrap_or(0),
+        }
     }
 }
 
