@@ -232,7 +232,17 @@ pub(super) fn at_home(
             net.count(Reason::SidEnded);
             known.map_or(Home::Serve, Home::NotMine)
         }
-        Resolve::Known { home } if home != me => known.map_or(Home::Serve, Home::NotMine),
+        Resolve::Known { home } if home != me => {
+            let clock = net.clock(config);
+            let down = config
+                .member(home)
+                .is_none_or(|m| m.seen(guard, config, &clock).state == State::Down);
+            match known {
+                // Who handed it over may not tell of a new home; it meant us.
+                Some(a) if !down => Home::NotMine(a),
+                _ => Home::Serve,
+            }
+        }
         Resolve::Expired => {
             net.count(Reason::SidExpired);
             match begin_at(host, guard, config, service, me).and_then(|c| c.session) {

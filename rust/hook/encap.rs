@@ -132,7 +132,9 @@ fn option(host: &Host, guard: &Guard, t: &Terms, key: &crate::table::keys::Key) 
     let bit = |on: bool, flag: u8| if on { flag } else { 0 };
     let known = t
         .session
-        .and_then(|k| host.net.sessions.get(guard, &k).map(|s| s.association(&k)));
+        .and_then(|k| host.net.sessions.get(guard, &k).map(|s| s.association(&k)))
+        // A member that may tell of no new homes sends the request elsewhere than its table says.
+        .filter(|a| a.home == t.owner);
     HandOff {
         entry: t.entry,
         origin: known.map_or(t.entry, |a| a.origin),

@@ -143,10 +143,16 @@ fn settle(host: &Host, config: &Config) {
     let net = &host.net;
     // A configuration that is still being written does not say yet who the others are.
     let known = net.settled.xchg(config.generation, Relaxed) == config.generation;
-    if net.joined_ms.load(Relaxed) != 0 || !known || config.local == 0 {
+    let clock = net.clock(config);
+    let since = match net.member_ms.load(Relaxed) {
+        _ if config.local == 0 => 0,
+        0 => clock.now_ms.max(1),
+        since => since,
+    };
+    net.member_ms.store(since, Relaxed);
+    if net.joined_ms.load(Relaxed) != 0 || !known || since == 0 {
         return;
     }
-    let clock = net.clock(config);
     let (mut others, mut told, mut silent) = (0usize, 0usize, 0usize);
     for m in config.others() {
         others = others.saturating_add(1);
@@ -156,7 +162,7 @@ fn settle(host: &Host, config: &Config) {
             silent = silent.saturating_add(1);
         }
     }
-    let waited = clock.now_ms.saturating_sub(clock.born_ms) >= clock.times.down_ms;
+    let waited = clock.now_ms.saturating_sub(since) >= clock.times.down_ms;
     if member::joined(others, told, silent, waited) {
         net.joined_ms.store(clock.now_ms.max(1), Relaxed);
     }

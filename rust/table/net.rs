@@ -91,6 +91,8 @@ pub(crate) struct Net {
     pub(crate) walks: Atomic<u32>,
     /// When the others had told us all they know, in ms since boot; 0: not yet.
     pub(crate) joined_ms: Atomic<u64>,
+    /// Since when this namespace is a member, in ms since boot; 0: it is none.
+    pub(crate) member_ms: Atomic<u64>,
     /// Generation of the configuration at the last interval.
     pub(crate) settled: Atomic<u32>,
     /// Requests that are being answered here.
@@ -139,6 +141,7 @@ impl Net {
             )?,
             walks: Atomic::new(0),
             joined_ms: Atomic::new(0),
+            member_ms: Atomic::new(0),
             settled: Atomic::new(0),
             requests: Requests::new()?,
             cpu_before: CpuTimes::new(),
