@@ -16,6 +16,7 @@ pub mod crypto;
 pub mod directory;
 pub mod flow;
 pub mod health;
+pub mod hold;
 pub mod insert;
 pub mod join;
 pub mod limits;

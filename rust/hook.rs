@@ -4,9 +4,10 @@
 //!
 //! Functions here run in softirq with RCU held by the caller, LOCAL_OUT also in process context
 //! with bottom halves on; none sleeps. Exceptions are said: `host` and `devices` (process
-//! context), and the jobs of `state`, `sweep` and `tell` (a work queue).
+//! context), and the jobs of `state`, `sweep`, `tell` and `hold` (a work queue).
 //!
-//! A client's packet goes `ingress` -> (`answer` | `request` -> `decide` -> `deliver`), a packet
+//! A client's packet goes `ingress` -> (`answer` | `request` -> `decision` -> `deliver`), with
+//! `hold` between when its head is in pieces, a packet
 //! from another member `decap`; on the way up `unshift` and `spawn`, on the way out `egress`.
 
 mod answer;
@@ -20,6 +21,7 @@ mod egress;
 mod encap;
 pub(crate) mod events;
 pub(crate) mod explain;
+mod hold;
 pub(crate) mod host;
 mod icmp;
 mod ingress;

@@ -121,6 +121,8 @@ const SERVER_FIN: u8 = 2;
 const RESET: u8 = 4;
 /// A SYN was sent to the owner, whose answer is not seen here.
 const ASKED: u8 = 8;
+const ENDS: u8 = CLIENT_FIN | SERVER_FIN | RESET;
+const KEPT: u8 = 16;
 
 impl Flow {
     /// A flow whose request is being read here.
@@ -198,7 +200,7 @@ impl Flow {
 
     /// A side has said goodbye, or a reset was seen: silence now has a different meaning.
     pub fn closing(&self) -> bool {
-        self.seen & (CLIENT_FIN | SERVER_FIN | RESET) != 0
+        self.seen & ENDS != 0
     }
 
     /// Whether a segment may begin another connection, so that its cookie is to be looked at
@@ -206,6 +208,17 @@ impl Flow {
     /// once an entry member has sent a SYN to the owner, the owner may have answered it.
     pub fn expects_first(&self) -> bool {
         self.state != State::Live || self.seen & ASKED != 0
+    }
+
+    /// The first bytes are kept here until the owner has them ([`crate::decide::hold`]); what
+    /// comes later waits behind them. Only where the client's packets come in.
+    pub fn kept(&self) -> bool {
+        self.seen & KEPT != 0
+    }
+
+    /// Notes whether the first bytes are kept.
+    pub fn set_kept(&mut self, kept: bool) {
+        self.seen = (self.seen & !KEPT) | if kept { KEPT } else { 0 };
     }
 
     /// What to do with a segment of the client.
@@ -408,7 +421,7 @@ mod tests {
     fn bits_keep_everything() {
         for role in [Role::Entry, Role::Owner, Role::Both] {
             for state in [State::Deciding, State::Decided, State::Live, State::Closed] {
-                for seen in 0..16 {
+                for seen in 0..32 {
                     for tries in [0, 1, SPAWN_TRIES, u8::MAX] {
                         let flow = Flow {
                             role,
@@ -422,6 +435,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_kept_says_nothing_of_the_end() {
+        let mut flow = Flow::decided(Role::Entry);
+        flow.set_kept(true);
+        assert_eq!((flow.kept(), flow.closing()), (true, false));
+        flow.on_client_segment(&bare(FIN));
+        assert_eq!((flow.kept(), flow.closing()), (true, true));
+        flow.set_kept(false);
+        assert_eq!((flow.kept(), flow.closing()), (false, true));
     }
 
     #[test]

@@ -44,8 +44,9 @@ pub const EARLY_SEGMENTS: u8 = 10;
 
 // Holding packets of an incomplete request head.
 
-/// Segments held per flow: the window that we promised.
-pub const HOLD_SEGMENTS: usize = 10;
+/// Ranges of bytes held per flow, so gaps in what has come. A sender has to lose every second of
+/// 32 segments to need more.
+pub const HOLD_PARTS: usize = 16;
 
 /// Bytes of payload held per flow. Also the longest request head that is read.
 pub const HOLD_BYTES: u32 = 16 * 1024;
@@ -56,7 +57,19 @@ pub const HOLD_IDLE_MS: u64 = 1_000;
 /// Milliseconds from the first held packet until a flow is decided as it stands.
 pub const HOLD_TOTAL_MS: u64 = 10_000;
 
-/// Held packets in all may take one part in this many of the host's memory.
+/// Milliseconds of silence in the middle of a head after which what is held is acknowledged: a
+/// client that still sends is not silent for so long, and one that waits for us must not wait
+/// longer.
+pub const HOLD_STALL_MS: u64 = 20;
+
+/// Milliseconds after which the owner is given acknowledged bytes a second time; then twice as
+/// long each time.
+pub const HOLD_RESEND_MS: u64 = 10;
+
+/// Longest time between two such gifts, milliseconds.
+pub const HOLD_RESEND_MAX_MS: u64 = 1_000;
+
+/// Held bytes in all may take one part in this many of the host's memory.
 pub const HOLD_MEMORY_SHARE: u64 = 64;
 
 // Flows.

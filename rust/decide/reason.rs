@@ -115,9 +115,15 @@ reasons! {
     DuplicateLocal = "duplicate_local",
     /// Dropped: duplicate of the first data of a connection that is over.
     Duplicate = "duplicate",
-    /// Packets held until a request head can be read.
+    /// Segments held until a request head can be read.
     Held = "held",
-    /// Dropped: holding would pass a bound.
+    /// Acknowledgements of held bytes: their client waited for it.
+    HoldAcked = "hold_acked",
+    /// Hand-offs of acknowledged bytes that were made again.
+    HoldRepeated = "hold_repeated",
+    /// Answered with RST: acknowledged bytes that could not be delivered.
+    HoldReset = "hold_reset",
+    /// Held connections that had to make room.
     HoldFull = "hold_full",
     /// Held connections that waited too long: decided as if they named no session.
     HoldTimeout = "hold_timeout",

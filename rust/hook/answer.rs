@@ -14,8 +14,9 @@ use crate::{
         skb::Packet,
         tcp as stack, //
     },
-    table::{keys::Key, service::Reply},
+    table::{keys::Key, pending::Waiting, service::Reply},
     wire::{
+        addr::Tuple,
         checksum, geneve, ip,
         tcp::{self, flags},
     },
@@ -48,9 +49,13 @@ pub(super) fn window(ipv6: bool, mtu: u16) -> u16 {
     w.saturating_add(more.into()).min(65535) as u16
 }
 
-/// Puts IP header and TCP checksum around a TCP header that stands in its place in `buf`, and sends.
-fn send(question: &Tcp<'_>, packet: &Packet, buf: &mut [u8; ROOM], tcp_len: usize) -> Result {
-    let (tuple, ip_len) = (&question.tuple, ip_len(question));
+/// Puts IP header and TCP checksum around a TCP header that stands at `ip_len` in `buf`; the whole.
+fn finish<'b>(
+    buf: &'b mut [u8; ROOM],
+    tuple: &Tuple,
+    ip_len: usize,
+    tcp_len: usize,
+) -> Result<&'b [u8]> {
     let end = ip_len.saturating_add(tcp_len);
     let segment = buf.get_mut(ip_len..end).ok_or(EINVAL)?;
     let sum = checksum::transport(&tuple.vip, &tuple.client, ip::TCP, segment).ok_or(EINVAL)?;
@@ -68,17 +73,19 @@ fn send(question: &Tcp<'_>, packet: &Packet, buf: &mut [u8; ROOM], tcp_len: usiz
         payload_len: tcp_len,
     };
     ip::emit(buf, &out).ok_or(EINVAL)?;
-    let route = question.service.settings.reply == Reply::Route;
-    packet.reply(
-        buf.get(..end).ok_or(EINVAL)?,
-        ip_len,
-        question.ipv6(),
-        route,
-    )
+    buf.get(..end).ok_or(EINVAL)
 }
 
-fn ip_len(tcp: &Tcp<'_>) -> usize {
-    if tcp.ipv6() {
+/// Finishes an answer to `question` and sends it.
+fn send(question: &Tcp<'_>, packet: &Packet, buf: &mut [u8; ROOM], tcp_len: usize) -> Result {
+    let ip_len = ip_len(question.ipv6());
+    let route = question.service.settings.reply == Reply::Route;
+    let bytes = finish(buf, &question.tuple, ip_len, tcp_len)?;
+    packet.reply(bytes, ip_len, question.ipv6(), route)
+}
+
+fn ip_len(ipv6: bool) -> usize {
+    if ipv6 {
         ip::IPV6_LEN
     } else {
         ip::IPV4_LEN
@@ -128,7 +135,7 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
         wscale: o.wscale.map(|_| RCV_WSCALE),
     };
     let mut buf = [0; ROOM];
-    let at = ip_len(tcp);
+    let at = ip_len(tcp.ipv6());
     let room = buf.get_mut(at..).unwrap_or_default();
     let sent = tcp::emit_syn_ack(room, &header, &offer)
         .ok_or(EINVAL)
@@ -160,7 +167,7 @@ fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u
         _ => None,
     };
     let mut buf = [0; ROOM];
-    let at = ip_len(tcp);
+    let at = ip_len(tcp.ipv6());
     let room = buf.get_mut(at..).unwrap_or_default();
     let sent = tcp::emit_bare(room, &header, stamps)
         .ok_or(EINVAL)
@@ -209,5 +216,61 @@ pub(super) fn reset(host: &Host, tcp: &Tcp<'_>, packet: &Packet, why: Reason) {
     };
     if sent {
         host.net.count(why);
+    }
+}
+
+/// Acknowledges what is held, up to `ack` (a sequence number); the window still ends where the
+/// SYN-ACK said. With RST in `bits`, tells the client that its connection is lost.
+fn to_held(host: &Host, w: &Waiting, ack: u32, bits: u8) -> bool {
+    let ipv6 = !w.tuple.vip.is_v4();
+    let rst = bits & flags::RST != 0;
+    let left = u32::from(w.manner.promised).saturating_sub(ack.wrapping_sub(w.start()));
+    let header = tcp::Header {
+        src_port: w.tuple.vip_port,
+        dst_port: w.tuple.client_port,
+        // What the owner may have answered meanwhile is behind us.
+        seq: w.ack,
+        ack: if rst { 0 } else { ack },
+        flags: bits,
+        window: match w.agreed.snd_wscale {
+            _ if rst => 0,
+            // Rounded up: a window must not shrink.
+            Some(_) => (left.saturating_add((1 << RCV_WSCALE) - 1) >> RCV_WSCALE) as u16,
+            None => left as u16,
+        },
+    };
+    let stamps = w
+        .manner
+        .stamps
+        .filter(|_| !rst)
+        .map(|(val, ecr)| (ecr, val));
+    let mut buf = [0; ROOM];
+    let at = ip_len(ipv6);
+    let room = buf.get_mut(at..).unwrap_or_default();
+    let sent = tcp::emit_bare(room, &header, stamps)
+        .ok_or(EINVAL)
+        .and_then(|len| finish(&mut buf, &w.tuple, at, len))
+        .and_then(|bytes| {
+            w.link
+                .reply(host.net.ns, w.ifindex, bytes, at, ipv6, w.manner.route)
+        });
+    if sent.is_err() {
+        host.net.count(Reason::SendFailed);
+    }
+    sent.is_ok()
+}
+
+/// Acknowledges what a client has to be told that we have, so that it sends the rest.
+pub(super) fn hold_ack(host: &Host, w: &Waiting) {
+    let ack = w.start().wrapping_add(w.hold.acked());
+    if to_held(host, w, ack, flags::ACK) {
+        host.net.count(Reason::HoldAcked);
+    }
+}
+
+/// Ends a connection whose bytes were acknowledged and cannot be delivered.
+pub(super) fn hold_reset(host: &Host, w: &Waiting) {
+    if to_held(host, w, 0, flags::RST) {
+        host.net.count(Reason::HoldReset);
     }
 }

@@ -12,8 +12,10 @@ use kernel::sync::{
 
 use super::{
     decision::{self, Home},
+    deliver,
     directory,
     events::{self, Cause},
+    hold,
     host::Host,
     push,
     state,
@@ -36,7 +38,7 @@ use crate::{
     },
     wire::{
         addr::{Addr, Tuple},
-        control::{self, Association, Body},
+        control::{self, Association, Body, Report},
         geneve::{self, Data, Frame, HandOff, Route},
         icmp, ip,
         tcp::{self, Segment},
@@ -111,8 +113,11 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
                 return Err(Reason::TunnelMalformed);
             }
             net.count(Reason::TunnelData);
-            accept(host, guard, config, sender, key, &data, &inner)?;
-            Ok(Todo::Deliver { header_len, ipv6 })
+            if accept(host, guard, config, sender, key, &data, &inner)? {
+                Ok(Todo::Deliver { header_len, ipv6 })
+            } else {
+                Ok(Todo::Nothing)
+            }
         }
         Frame::Control { farm, .. } => {
             if farm != config.farm.id {
@@ -134,6 +139,8 @@ struct Inner {
     protocol: u8,
     /// `None` for an ICMP error.
     seg: Option<Segment>,
+    /// The sequence number behind its last byte; 0 for an ICMP error.
+    end: u32,
     /// What the message's code covers.
     covered: geneve::MacInput,
 }
@@ -156,24 +163,30 @@ fn inner(
         return Err(Reason::TunnelMalformed);
     }
     let payload = inner.get(ip.header_len..).ok_or(Reason::TunnelMalformed)?;
-    let (tuple, seg) = if ip.protocol == ip::TCP {
+    let (tuple, seg, end) = if ip.protocol == ip::TCP {
         let seg = tcp::parse(payload).map_err(|_| Reason::TunnelMalformed)?;
         let tuple = Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port);
-        (tuple, Some(seg))
+        let headers = ip.header_len.saturating_add(seg.header_len);
+        let len = ip.total_len.saturating_sub(headers) as u32;
+        let end = seg.seq.wrapping_add(len);
+        (tuple, Some(seg), end)
     } else {
         let quote = icmp::parse(ip.protocol, payload).ok_or(Reason::TunnelMalformed)?;
-        (quote.tuple, None)
+        (quote.tuple, None, 0)
     };
     let covered = geneve::mac_input(header, mac_offset, &tuple, ip.protocol, me);
     Ok(Inner {
         tuple,
         protocol: ip.protocol,
         seg,
+        end,
         covered: covered.ok_or(Reason::TunnelMalformed)?,
     })
 }
 
-/// Whether an authenticated packet is for a connection of ours; a hand-off makes it one.
+/// Whether an authenticated packet is for a connection of ours; a hand-off makes it one. Answers
+/// whether it is to be delivered: `false` when our socket has all of it.
+#[allow(clippy::too_many_arguments)]
 fn accept(
     host: &Host,
     guard: &Guard,
@@ -182,7 +195,7 @@ fn accept(
     key: &Key,
     data: &Data,
     inner: &Inner,
-) -> Result<(), Reason> {
+) -> Result<bool, Reason> {
     let net = &host.net;
     let tuple = &inner.tuple;
     let service = config
@@ -220,10 +233,22 @@ fn accept(
                 take(host, guard, config, sender, service, key, &h, tuple, now)?;
                 net.count(Reason::TunnelHandOff);
             }
-            push::hand_off_ack(host, guard, config, sender.id(), tuple, h.client_isn);
+            let report = if h.flags & HandOff::KEPT != 0 {
+                deliver::report(host, guard, tuple, host.device())
+            } else {
+                Report::NotYet
+            };
+            let entry = sender.id();
+            push::hand_off_ack(host, guard, config, entry, tuple, h.client_isn, report);
+            // A copy that is not needed would only make the socket say so to the client.
+            return Ok(match report {
+                Report::NotYet => true,
+                Report::Has(next) => tcp::seq::gt(inner.end, next),
+                Report::Over => false,
+            });
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Whether a segment is of a newer connection than the flow here, which is over.
@@ -390,10 +415,17 @@ fn control(
             tell::part(host, guard, config, sender, &part, records);
         }
         Body::Parts(parts) => tell::parts_arrived(host, guard, sender, &parts),
-        Body::HandOffAck { tuple, client_isn } => {
+        Body::HandOffAck {
+            tuple,
+            client_isn,
+            report,
+        } => {
             if let Some(flow) = net.flows.get(guard, &tuple) {
                 if flow.client_isn() == client_isn && flow.owner() == sender.id() {
                     flow.on(net.uptime(), Status::on_hand_off_ack);
+                    if flow.status().kept() {
+                        hold::reported(host, guard, config, &tuple, client_isn, report);
+                    }
                 }
             }
         }

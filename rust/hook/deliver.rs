@@ -4,16 +4,16 @@
 
 use kernel::sync::rcu::Guard;
 
-use super::{answer, decision::Choice, encap, host::Host};
+use super::{answer, decision::Choice, host::Host};
 use crate::{
     decide::{
         cookie::Established,
-        flow::{Flow as Status, Role},
+        flow::{Flow as Status, Role, State},
         reason::Reason, //
     },
-    kapi::skb::Packet,
+    kapi::tcp::{self as stack, Socket},
     table::{config::Config, flow::Terms},
-    wire::addr::Tuple,
+    wire::{addr::Tuple, control::Report},
 };
 
 /// What the handshake of a connection said.
@@ -29,6 +29,9 @@ pub(super) struct Handshake {
     pub(super) tsecr: Option<u32>,
     /// What the cookie says.
     pub(super) agreed: Established,
+    /// The client was told that we have the first bytes: the flow is kept until its owner has
+    /// them too.
+    pub(super) kept: bool,
 }
 
 /// Notes the decision. `Some` are the terms, with the owner in them; `None`: no room, and the
@@ -76,26 +79,21 @@ pub(super) fn decided(
     } else {
         Reason::DecidedOther
     });
+    if hs.kept {
+        flow.on(now, |f| f.set_kept(true));
+    }
     Some(flow.terms())
 }
 
-/// Hands packets that were held to the owner, in order.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn hand_over(
-    host: &Host,
-    guard: &Guard,
-    config: &Config,
-    tuple: &Tuple,
-    terms: &Terms,
-    packets: impl Iterator<Item = (Packet, usize)>,
-    ifindex: u32,
-    later: bool,
-) {
-    for (packet, l4) in packets {
-        if terms.owner == config.local {
-            packet.reinject(host.net.ns, ifindex, later);
-        } else {
-            encap::relay(host, guard, config, packet, tuple, l4, terms, true);
-        }
+/// What the local stack has of a connection whose flow is known here.
+pub(super) fn report(host: &Host, guard: &Guard, tuple: &Tuple, ifindex: u32) -> Report {
+    let Some(flow) = host.net.flows.get(guard, tuple) else {
+        return Report::Over;
+    };
+    match stack::received(host.net.ns, tuple, ifindex) {
+        (Socket::Full, next) => Report::Has(next),
+        (Socket::TimeWait, _) => Report::Over,
+        (Socket::None, _) if flow.status().state >= State::Live => Report::Over,
+        (Socket::Request | Socket::None, _) => Report::NotYet,
     }
 }

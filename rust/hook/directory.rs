@@ -16,7 +16,13 @@ use kernel::{
     },
 };
 
-use super::{answer, classify::Tcp, encap, host::Host, push};
+use super::{
+    answer,
+    classify::Tcp,
+    encap::{self, With},
+    host::Host,
+    push, //
+};
 use crate::{
     decide::{
         directory::{self, Asked, Unknown, LIST_MS, PLACES},
@@ -98,7 +104,7 @@ pub(super) fn unknown(
                     }
                     let (packet, verdict) = packet.steal();
                     let (tuple, l4) = (&tcp.tuple, tcp.l4());
-                    encap::relay(host, guard, config, packet, tuple, l4, &terms, false);
+                    encap::relay(host, guard, config, packet, tuple, l4, &terms, With::Relay);
                     return verdict;
                 }
             } else {

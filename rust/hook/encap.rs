@@ -19,8 +19,19 @@ use crate::{
     },
 };
 
-/// Sends `packet` of `tuple` to the owner in `terms`; with the hand-off option until the owner has
-/// acknowledged it. `l4` is where the inner TCP header starts. The packet is consumed.
+/// What goes with a packet to the owner of its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum With {
+    /// Only which connection it is: the owner has acknowledged the hand-off.
+    Relay,
+    /// The hand-off option.
+    HandOff,
+    /// The hand-off option, and the wish to hear what the owner's socket has.
+    KeptHandOff,
+}
+
+/// Sends `packet` of `tuple` to the owner in `terms`. `l4` is where the inner TCP header starts.
+/// The packet is consumed.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn relay(
     host: &Host,
@@ -30,16 +41,16 @@ pub(super) fn relay(
     tuple: &Tuple,
     l4: usize,
     terms: &Terms,
-    hand_off: bool,
+    with: With,
 ) {
     let net = &host.net;
     let inner = (packet, tuple, ip::TCP, l4);
-    if forward(host, guard, config, inner, terms, hand_off).is_none() {
+    if forward(host, guard, config, inner, terms, with).is_none() {
         net.count(Reason::RelayFailed);
         return;
     }
     net.count(Reason::Relayed);
-    if hand_off {
+    if with != With::Relay {
         net.count(Reason::RelayedHandOff);
     }
 }
@@ -55,7 +66,7 @@ pub(super) fn error(
 ) {
     let inner = (packet, &error.quote.tuple, error.protocol, error.l4);
     // Without a socket the owner has no use for it: the option that makes one is not needed.
-    let sent = forward(host, guard, config, inner, terms, false);
+    let sent = forward(host, guard, config, inner, terms, With::Relay);
     host.net.count(match sent {
         Some(()) => Reason::IcmpRelayed,
         None => Reason::RelayFailed,
@@ -70,7 +81,7 @@ fn forward(
     config: &Config,
     inner: (Packet, &Tuple, u8, usize),
     terms: &Terms,
-    hand_off: bool,
+    with: With,
 ) -> Option<()> {
     let net = &host.net;
     let (packet, tuple, protocol, l4) = inner;
@@ -78,12 +89,12 @@ fn forward(
     let me = config.me()?;
     let key = net.keys.read(guard)?.send()?;
     let tunnel = host.tunnel(guard)?;
-    let route = if hand_off {
-        Route::HandOff(option(host, guard, terms, key))
-    } else {
+    let route = if with == With::Relay {
         Route::Relay {
             generation: terms.client_isn,
         }
+    } else {
+        Route::HandOff(option(host, guard, terms, key, with))
     };
     let data = Data {
         farm: config.farm.id,
@@ -128,7 +139,13 @@ fn forward(
 }
 
 /// What the owner must know.
-fn option(host: &Host, guard: &Guard, t: &Terms, key: &crate::table::keys::Key) -> HandOff {
+fn option(
+    host: &Host,
+    guard: &Guard,
+    t: &Terms,
+    key: &crate::table::keys::Key,
+    with: With,
+) -> HandOff {
     let bit = |on: bool, flag: u8| if on { flag } else { 0 };
     let known = t
         .session
@@ -150,6 +167,7 @@ fn option(host: &Host, guard: &Guard, t: &Terms, key: &crate::table::keys::Key) 
         flags: bit(t.sack, HandOff::SACK)
             | bit(t.tsecr.is_some(), HandOff::TSTAMP)
             | bit(t.ecn, HandOff::ECN)
+            | bit(with == With::KeptHandOff, HandOff::KEPT)
             | bit(t.insert, HandOff::NEW_SESSION)
             | bit(t.session.is_some(), HandOff::HAS_SID),
         sid: t.session.map_or([0; 24], |k| key.sid_of(&k).0),

@@ -18,6 +18,7 @@ use super::{
     decap::Decap,
     devices::Devices,
     directory::DirectoryJob,
+    hold::HoldJob,
     state::StateJob,
     sweep::SweepJob,
     tell::{TellJob, Tellings}, //
@@ -25,8 +26,10 @@ use super::{
 use crate::{
     decide::limits::MEMBERS_MAX,
     kapi::{
+        lock::BhLock,
         pernet::{NetNs, PerNet},
         rcu::RcuCell,
+        time,
         tunnel::Tunnel,
         work::Work,
     },
@@ -63,6 +66,10 @@ pub(crate) struct Host {
     pub(super) last_order: Atomic<u32>,
     /// The first attached device; 0 for none. What comes through the tunnel is handed up there.
     device: Atomic<u32>,
+    /// Looks after held connections; there from the first configuration on.
+    hold: RcuCell<Work<HoldJob>>,
+    /// When it runs next, in ms since boot.
+    hold_next: BhLock<u64>,
     /// The control lock: covers configuration, keys, hooks and the tunnel.
     #[pin]
     pub(crate) control: Mutex<Parts>,
@@ -85,6 +92,8 @@ impl PerNet for Host {
                 tellings <- new_mutex!([const { None }; MEMBERS_MAX]),
                 last_order: Atomic::new(0),
                 device: Atomic::new(0),
+                hold: RcuCell::new()?,
+                hold_next: BhLock::new(u64::MAX, GFP_KERNEL)?,
                 control <- new_mutex!(Parts {
                     devices: Devices::new(),
                     state: None,
@@ -116,6 +125,7 @@ impl PerNet for Host {
         for telling in this.tellings.lock().iter_mut() {
             *telling = None;
         }
+        this.hold.replace(None);
         this.tunnel.replace(None);
         this.net.pending.clear();
     }
@@ -157,6 +167,8 @@ impl Host {
             let directory = Work::new(this.into())?;
             this.tell
                 .replace(Some(KBox::new(Work::new(this.into())?, GFP_KERNEL)?));
+            let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+            this.hold.replace(Some(hold));
             state.queue(0);
             sweep.queue(0);
             directory.queue(0);
@@ -186,6 +198,24 @@ impl Host {
         if let Some(job) = self.tell.read(guard) {
             job.queue(0);
         }
+    }
+
+    /// Sees to it that held connections are looked after at `due_ms` (ms since boot). Any context.
+    pub(super) fn arm(&self, guard: &Guard, due_ms: u64) {
+        let Some(work) = self.hold.read(guard) else {
+            return;
+        };
+        let mut next = self.hold_next.lock();
+        if due_ms < *next {
+            *next = due_ms;
+            // Under the lock, so that no later time takes the place of an earlier one.
+            work.queue(due_ms.saturating_sub(time::boot_ms()).clamp(1, 60_000) as u32);
+        }
+    }
+
+    /// The job that [`Host::arm`] queues is running.
+    pub(super) fn disarm(&self) {
+        *self.hold_next.lock() = u64::MAX;
     }
 
     /// The device for packets from the tunnel.

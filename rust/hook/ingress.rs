@@ -13,7 +13,8 @@ use super::{
     decision,
     deliver::Handshake,
     directory,
-    encap,
+    encap::{self, With},
+    hold,
     host::Host,
     icmp,
     request, //
@@ -108,6 +109,12 @@ fn service(
     };
     if let Some(flow) = net.flows.get(guard, &tcp.tuple) {
         flow.touch(net.uptime());
+        if flow.status().kept() {
+            packet = match hold::behind(host, guard, config, tcp, packet) {
+                Ok(verdict) => return verdict,
+                Err(packet) => packet,
+            };
+        }
         match known(host, guard, config, keys, tcp, &flow) {
             Known::Pass => {
                 if tcp.is_syn() {
@@ -128,7 +135,8 @@ fn service(
                 }
                 let (packet, verdict) = packet.steal();
                 let (tuple, l4) = (&tcp.tuple, tcp.l4());
-                encap::relay(host, guard, config, packet, tuple, l4, &terms, hand_off);
+                let with = if hand_off { With::HandOff } else { With::Relay };
+                encap::relay(host, guard, config, packet, tuple, l4, &terms, with);
                 return verdict;
             }
             Known::Duplicate => {
@@ -164,22 +172,21 @@ fn service(
         return syn(host, guard, config, packet, keys, tcp);
     }
     if let Some(waiting) = net.pending.take(&tcp.tuple) {
-        let ours = tcp.seg.ack.wrapping_sub(1) == waiting.cookie;
-        if tcp.has(flags::RST) && tcp.seg.seq == request::expected(&waiting) {
+        let ours = tcp.has(flags::ACK) && tcp.seg.ack.wrapping_sub(1) == waiting.cookie;
+        let says = tcp.payload_len > 0 || tcp.has(flags::FIN);
+        let next = waiting.start().wrapping_add(waiting.head());
+        if tcp.has(flags::RST) && tcp.seg.seq == next {
             net.count(Reason::HoldRefused);
             return done(packet);
         }
-        if ours && tcp.payload_len > 0 && !tcp.has(flags::RST) {
+        if ours && says && !tcp.has(flags::SYN | flags::RST) {
             return request::more(host, guard, config, tcp, packet, waiting);
         }
         if !ours && cookie(host, keys, tcp).is_some() {
             // The client has begun anew: what it said before will not be completed.
             return before_request(host, guard, config, packet, keys, tcp);
         }
-        // A bare ACK, or FIN before the head is complete: the client will say it again.
-        if let Err(full) = net.pending.put(waiting, crate::kapi::time::boot_ms()) {
-            drop(full);
-        }
+        hold::keep(host, guard, config, waiting);
         net.count(Reason::AckBare);
         return done(packet);
     }
@@ -367,6 +374,7 @@ fn before_request(
             cookie: s.ack.wrapping_sub(1),
             tsecr: s.options.timestamps.map(|t| t.1),
             agreed,
+            kept: false,
         };
         return request::first(host, guard, config, tcp, packet, &hs);
     }
@@ -393,6 +401,7 @@ fn before_request(
                 cookie: own,
                 tsecr: stamps.map(|t| t.1),
                 agreed,
+                kept: false,
             };
             return request::early(host, guard, config, tcp, packet, &hs);
         }

@@ -13,7 +13,7 @@ use crate::{
     table::{config::Config, member::Member},
     wire::{
         addr::Tuple,
-        control::{self, Association, Header},
+        control::{self, Association, Header, Report},
     },
 };
 
@@ -103,7 +103,8 @@ pub(crate) fn association(host: &Host, guard: &Guard, config: &Config, a: &Assoc
     }
 }
 
-/// Tells an entry member that its hand-off has arrived.
+/// Tells an entry member that its hand-off has arrived, and what the socket has.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn hand_off_ack(
     host: &Host,
     guard: &Guard,
@@ -111,10 +112,11 @@ pub(super) fn hand_off_ack(
     entry: u16,
     tuple: &Tuple,
     client_isn: u32,
+    report: Report,
 ) {
     if let Some(to) = config.member(entry) {
         send(host, guard, config, to, |buf, header| {
-            control::emit_hand_off_ack(buf, header, tuple, client_isn)
+            control::emit_hand_off_ack(buf, header, tuple, client_isn, report)
         });
     }
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The first request of a connection: read it, holding packets until its head is complete.
-//!
-//! What is held has not been acknowledged, and is passed on in the order in which it was read, so
-//! that the application reads the stream that was read here.
+//! The first request of a connection: read it, holding its bytes until its head is complete.
 
 use kernel::{
     prelude::*,
@@ -15,14 +12,12 @@ use super::{
     classify::Tcp,
     decision::{self, Asked},
     deliver::{self, Handshake},
+    encap::{self, With},
+    hold,
     host::Host, //
 };
 use crate::{
-    decide::{
-        assemble::{self, Admission},
-        limits,
-        reason::Reason,
-    },
+    decide::{assemble::Added, limits, reason::Reason},
     kapi::{
         nf::{HookPacket, Verdict},
         skb::Packet,
@@ -30,10 +25,13 @@ use crate::{
     },
     table::{
         config::Config,
-        pending::{Held, Waiting},
-        service::Service,
+        pending::{Manner, Waiting},
+        service::{Reply, Service},
     },
-    wire::http::head::{HeadParser, Outcome, Progress},
+    wire::{
+        http::head::{HeadParser, Outcome, Progress},
+        tcp::flags,
+    },
 };
 
 /// Counts how reading ended and says what it means for the decision.
@@ -82,10 +80,12 @@ pub(super) fn first(
     let mut parser = HeadParser::new();
     let name = tcp.service.settings.cookie.as_bytes();
     let len = tcp.payload_len as usize;
-    let Some(outcome) = feed(&mut parser, &packet, tcp.payload(), len, name) else {
-        return early(host, guard, config, tcp, packet, hs);
+    let asked = match feed(&mut parser, &packet, tcp.payload(), len, name) {
+        Some(outcome) => asked(host, outcome),
+        // Urgent data has no place among bytes that are kept: it goes as it came.
+        None if tcp.has(flags::URG) => asked(host, Outcome::TooLong),
+        None => return early(host, guard, config, tcp, packet, hs),
     };
-    let asked = asked(host, outcome);
     let Some(choice) = decision::choose(host, guard, config, tcp.service, &hs.tuple.client, asked)
     else {
         return nobody(host, tcp, packet);
@@ -99,16 +99,16 @@ pub(super) fn first(
         return packet.accept();
     }
     let (packet, verdict) = packet.steal();
-    let one = core::iter::once((packet, tcp.l4()));
-    deliver::hand_over(
+    let (tuple, l4) = (&hs.tuple, tcp.l4());
+    encap::relay(
         host,
         guard,
         config,
-        &hs.tuple,
+        packet,
+        tuple,
+        l4,
         &terms,
-        one,
-        tcp.ifindex,
-        false,
+        With::HandOff,
     );
     verdict
 }
@@ -122,14 +122,23 @@ pub(super) fn early(
     packet: HookPacket,
     hs: &Handshake,
 ) -> Verdict {
-    let now = time::boot_ms();
+    let manner = Manner {
+        tos: tcp.ip.tos,
+        ttl: tcp.ip.ttl,
+        stamps: None,
+        window: 0,
+        promised: answer::window(tcp.ipv6(), tcp.fabric_mtu),
+        route: tcp.service.settings.reply == Reply::Route,
+    };
     let new = Waiting::new(
         hs.tuple,
         hs.client_isn,
         hs.cookie,
         hs.agreed,
         tcp.ifindex,
-        now,
+        packet.link(),
+        manner,
+        time::boot_ms(),
     );
     match KBox::new(new, GFP_ATOMIC) {
         Ok(waiting) => more(host, guard, config, tcp, packet, waiting),
@@ -146,7 +155,7 @@ fn nobody(host: &Host, tcp: &Tcp<'_>, packet: HookPacket) -> Verdict {
     packet.drop()
 }
 
-/// One more segment of a connection that waits.
+/// One more segment of a connection whose head is read.
 pub(super) fn more(
     host: &Host,
     guard: &Guard,
@@ -156,30 +165,10 @@ pub(super) fn more(
     mut waiting: KBox<Waiting>,
 ) -> Verdict {
     let net = &host.net;
-    let (seq, len) = (tcp.seg.seq, tcp.payload_len);
-    let admission = waiting.admit(seq, len);
-    if matches!(admission, Admission::Duplicate | Admission::Outside) {
-        keep(host, guard, config, tcp.service, waiting);
+    if tcp.has(flags::URG) {
+        // It comes again when the connection has its owner, and goes there as it is.
+        net.count(Reason::HeadTooLong);
         net.count(Reason::HoldRefused);
-        let (packet, verdict) = packet.steal();
-        packet.consume();
-        return verdict;
-    }
-    let (packet, verdict) = packet.steal();
-    let held = Held {
-        packet,
-        seq,
-        len,
-        payload: tcp.payload(),
-        l4: tcp.l4(),
-    };
-    if let Some((_, ecr)) = tcp.seg.options.timestamps {
-        waiting.tsecr = Some(ecr);
-    }
-    net.count(Reason::Held);
-    // What does not fit any more comes again when the connection has its owner.
-    if waiting.hold(held).is_err() || admission == Admission::Full {
-        net.count(Reason::HoldFull);
         decide(
             host,
             guard,
@@ -189,62 +178,66 @@ pub(super) fn more(
             Asked::Unknown,
             false,
         );
-        return verdict;
+        return packet.drop();
     }
-    match read(&waiting, tcp.service) {
+    match hold::add(&mut waiting, &packet, tcp) {
+        Added::New => net.count(Reason::Held),
+        Added::Duplicate | Added::Refused => net.count(Reason::HoldRefused),
+    }
+    let (packet, verdict) = packet.steal();
+    packet.consume();
+    match read(&mut waiting, tcp.service) {
         Some(outcome) => {
             let asked = asked(host, outcome);
             decide(host, guard, config, tcp.service, waiting, asked, false);
         }
-        None => keep(host, guard, config, tcp.service, waiting),
+        None if waiting.ended() => {
+            // Nothing more will come.
+            net.count(Reason::NotHttp);
+            decide(
+                host,
+                guard,
+                config,
+                tcp.service,
+                waiting,
+                Asked::Unknown,
+                false,
+            );
+        }
+        None => {
+            let head = waiting.head();
+            if waiting.hold.on_data(time::boot_ms(), head) {
+                answer::hold_ack(host, &waiting);
+            }
+            hold::keep(host, guard, config, waiting);
+        }
     }
     verdict
 }
 
-/// Reads what is held, in order.
-fn read(waiting: &Waiting, service: &Service) -> Option<Outcome> {
-    let (ranges, n) = waiting.ranges();
-    let start = waiting.client_isn.wrapping_add(1);
-    let plan = assemble::assemble(start, ranges.get(..n).unwrap_or_default());
-    let mut parser = HeadParser::new();
+/// Reads what is new of the head.
+fn read(waiting: &mut Waiting, service: &Service) -> Option<Outcome> {
     let name = service.settings.cookie.as_bytes();
-    let read = plan.pieces().iter().find_map(|piece| {
-        let held = waiting.held.get(piece.index)?.as_ref()?;
-        let at = held.payload.saturating_add(piece.skip as usize);
-        feed(&mut parser, &held.packet, at, piece.take as usize, name)
-    });
-    // Nothing is acknowledged while it is held, so a client that has filled the window that the
-    // SYN-ACK promised can say no more.
+    while let Some((parser, bytes)) = waiting.unread() {
+        if let Progress::Done(outcome) = parser.feed(bytes, name) {
+            return Some(outcome);
+        }
+    }
+    // A client that has filled the window that the SYN-ACK promised can say no more.
     let ipv6 = !waiting.tuple.vip.is_v4();
     let mtu = limits::FABRIC_MTU;
     let most = answer::window(ipv6, mtu).saturating_sub(answer::our_mss(ipv6, mtu));
-    read.or((plan.len > u32::from(most)).then_some(Outcome::TooLong))
+    (waiting.head() > u32::from(most)).then_some(Outcome::TooLong)
 }
 
-/// The sequence number that the client sends next, as far as nothing is missing.
-pub(super) fn expected(waiting: &Waiting) -> u32 {
-    let (ranges, n) = waiting.ranges();
-    let start = waiting.client_isn.wrapping_add(1);
-    let plan = assemble::assemble(start, ranges.get(..n).unwrap_or_default());
-    start.wrapping_add(plan.len)
-}
-
-/// Goes on waiting; when there is no room, decides with what is there.
-fn keep(host: &Host, guard: &Guard, config: &Config, service: &Service, waiting: KBox<Waiting>) {
-    if let Err(waiting) = host.net.pending.put(waiting, time::boot_ms()) {
-        host.net.count(Reason::HoldFull);
-        decide(host, guard, config, service, waiting, Asked::Unknown, false);
-    }
-}
-
-/// Decides on a connection that waited and hands its packets over, those that were read first and
-/// in that order.
-fn decide(
+/// Decides on a connection whose bytes are held, and gives them to its owner. `later`: the caller
+/// is not on the receive path of its device.
+pub(super) fn decide(
     host: &Host,
     guard: &Guard,
     config: &Config,
     service: &Service,
-    waiting: KBox<Waiting>,
+    mut waiting: KBox<Waiting>,
     asked: Asked,
     later: bool,
 ) {
@@ -252,46 +245,19 @@ fn decide(
         tuple: waiting.tuple,
         client_isn: waiting.client_isn,
         cookie: waiting.cookie,
-        tsecr: waiting.tsecr,
+        tsecr: waiting.manner.stamps.map(|(_, ecr)| ecr),
         agreed: waiting.agreed,
+        kept: waiting.hold.acked() > 0,
     };
-    let Some(choice) = decision::choose(host, guard, config, service, &hs.tuple.client, asked)
-    else {
-        return;
-    };
-    let Some(terms) = deliver::decided(host, guard, config, &hs, &choice) else {
-        return;
-    };
-    let (ranges, n) = waiting.ranges();
-    let start = waiting.client_isn.wrapping_add(1);
-    let plan = assemble::assemble(start, ranges.get(..n).unwrap_or_default());
-    let ifindex = waiting.ifindex;
-    let mut held = KBox::into_inner(waiting).held;
-    // What was read goes first, in the order in which it was read; the rest follows.
-    let give = |h: Held| {
-        if terms.owner != config.local {
-            // It has been held; what becomes of it now counts as of one more packet, as that of
-            // those which this member's own hook sees again.
-            host.net.count(Reason::Packets);
+    let terms = decision::choose(host, guard, config, service, &hs.tuple.client, asked)
+        .and_then(|choice| deliver::decided(host, guard, config, &hs, &choice));
+    match terms {
+        Some(terms) => {
+            waiting.terms = Some(terms);
+            hold::give_first(host, guard, config, waiting, later);
         }
-        let one = core::iter::once((h.packet, h.l4));
-        deliver::hand_over(host, guard, config, &hs.tuple, &terms, one, ifindex, later);
-    };
-    for piece in plan.pieces() {
-        if let Some(h) = held.get_mut(piece.index).and_then(Option::take) {
-            give(h);
-        }
-    }
-    for h in held.into_iter().flatten() {
-        give(h);
-    }
-}
-
-/// Decides on a connection that waited too long, as on one that named no session.
-pub(super) fn expired(host: &Host, guard: &Guard, config: &Config, waiting: KBox<Waiting>) {
-    host.net.count(Reason::HoldTimeout);
-    let tuple = waiting.tuple;
-    if let Some(service) = config.service(&tuple.vip, tuple.vip_port) {
-        decide(host, guard, config, service, waiting, Asked::Unknown, true);
+        // What was not acknowledged comes again, and is tried again.
+        None if !hs.kept => {}
+        None => hold::give_up(host, guard, &waiting),
     }
 }

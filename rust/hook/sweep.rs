@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What ends by time: held packets, flows, sessions. Runs on a work queue once a second.
+//! What ends by time: flows, sessions. Runs on a work queue once a second.
 
 use kernel::{
     prelude::*,
@@ -15,8 +15,7 @@ use super::{
     decision,
     directory,
     events::{self, Cause},
-    host::Host,
-    request, //
+    host::Host, //
 };
 use crate::{
     decide::{
@@ -56,7 +55,6 @@ impl Job for SweepJob {
     type State = Host;
 
     fn run(host: ArcBorrow<'_, Host>) -> u32 {
-        held(&host);
         host.net.requests.sweep(time::boot_ms());
         let swept = flows(&host)
             .and_then(|()| sessions(&host))
@@ -70,21 +68,6 @@ impl Job for SweepJob {
 
 fn scale(config: Option<&Config>) -> u64 {
     config.map_or(1, |c| u64::from(c.farm.scale))
-}
-
-/// Decides on connections whose first request does not come to an end.
-fn held(host: &Host) {
-    let guard = rcu::read_lock();
-    let Some(config) = host.net.config(&guard) else {
-        return;
-    };
-    while let Some(w) = host
-        .net
-        .pending
-        .take_expired(time::boot_ms(), scale(Some(config)))
-    {
-        request::expired(host, &guard, config, w);
-    }
 }
 
 fn flows(host: &Host) -> Result {

@@ -463,11 +463,6 @@ void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to)
 				 false);
 }
 
-u32 homing_skb_truesize(const struct sk_buff *skb)
-{
-	return skb->truesize;
-}
-
 static const struct tcp_sock *sender(const struct sk_buff *skb)
 {
 	const struct sock *sk = skb->sk;
@@ -611,17 +606,37 @@ static int reply_by_route(struct net *net, struct sk_buff *skb,
 	return dst->output(net, NULL, skb);
 }
 
-int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
-		 bool ipv6, bool route)
+void homing_link_of(const struct sk_buff *skb, struct homing_link *link)
 {
-	struct net_device *dev = to->dev;
-	bool ether = dev->type == ARPHRD_ETHER;
+	memset(link, 0, sizeof(*link));
+	if (skb->dev && skb->dev->type == ARPHRD_ETHER &&
+	    skb_mac_header_was_set(skb) && skb_mac_header_len(skb) >= ETH_HLEN) {
+		memcpy(link->eth, eth_hdr(skb), sizeof(link->eth));
+		link->ether = true;
+	}
+	if (skb_vlan_tag_present(skb)) {
+		link->vlan_proto = (__force u16)skb->vlan_proto;
+		link->vlan_tci = skb_vlan_tag_get(skb);
+		link->vlan = true;
+	}
+}
+
+static void link_vlan(struct sk_buff *skb, const struct homing_link *link)
+{
+	if (link->vlan)
+		__vlan_hwaccel_put_tag(skb, (__force __be16)link->vlan_proto,
+				       link->vlan_tci);
+}
+
+static int reply(struct net_device *dev, const struct homing_link *link,
+		 const u8 *bytes, u32 len, u32 l4off, bool ipv6, bool route)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)link->eth;
 	struct sk_buff *skb;
 	int ret;
 
 	/* What came through the tunnel has no link header: @dev is not its way. */
-	route |= !ether || !skb_mac_header_was_set(to) ||
-		 skb_mac_header_len(to) < ETH_HLEN;
+	route |= !link->ether;
 	skb = alloc_skb(max_t(u32, LL_RESERVED_SPACE(dev), LL_MAX_HEADER) + len,
 			GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
@@ -636,12 +651,8 @@ int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
 	if (route) {
 		ret = reply_by_route(dev_net(dev), skb, dev, ipv6);
 	} else {
-		const struct ethhdr *eth = eth_hdr(to);
-
 		skb->dev = dev;
-		if (skb_vlan_tag_present(to))
-			__vlan_hwaccel_put_tag(skb, to->vlan_proto,
-					       skb_vlan_tag_get(to));
+		link_vlan(skb, link);
 		/* Back to whoever handed it to us; the source is this device. */
 		if (dev_hard_header(skb, dev, ntohs(skb->protocol), eth->h_source,
 				    eth->h_dest, len) < 0) {
@@ -651,6 +662,53 @@ int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
 		ret = dev_queue_xmit(skb);
 	}
 	return net_xmit_eval(ret);	/* a macro that names its argument twice */
+}
+
+int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
+		 bool ipv6, bool route)
+{
+	struct homing_link link;
+
+	homing_link_of(to, &link);
+	return reply(to->dev, &link, bytes, len, l4off, ipv6, route);
+}
+
+int homing_reply_by(struct net *net, u32 ifindex, const struct homing_link *link,
+		    const u8 *bytes, u32 len, u32 l4off, bool ipv6, bool route)
+{
+	struct net_device *dev;
+	int err = -ENODEV;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, ifindex);
+	if (dev && dev->flags & IFF_UP)
+		err = reply(dev, link, bytes, len, l4off, ipv6, route);
+	rcu_read_unlock();
+	return err;
+}
+
+struct sk_buff *homing_skb_new(const struct homing_link *link, u32 len, bool ipv6)
+{
+	/* Room for the tunnel's headers too. */
+	const u32 room = NET_SKB_PAD + LL_MAX_HEADER + 256;
+	struct sk_buff *skb = alloc_skb(room + len, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, room);
+	skb_reset_mac_header(skb);
+	if (link->ether) {
+		memcpy(skb_push(skb, ETH_HLEN), link->eth, ETH_HLEN);
+		skb_reset_mac_header(skb);
+		__skb_pull(skb, ETH_HLEN);
+	}
+	skb_reset_network_header(skb);
+	skb_reset_mac_len(skb);
+	skb_put_zero(skb, len);
+	skb->protocol = htons(ipv6 ? ETH_P_IPV6 : ETH_P_IP);
+	skb->ip_summed = CHECKSUM_NONE;
+	link_vlan(skb, link);
+	return skb;
 }
 
 void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
@@ -691,21 +749,32 @@ static struct sock *lookup(struct net *net, const struct homing_tuple *t, u32 di
 					  t->vip_port, dif, 0);
 }
 
-u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif)
+u32 homing_tcp_received(struct net *net, const struct homing_tuple *t, u32 dif,
+			u32 *next)
 {
 	struct sock *sk = lookup(net, t, dif);
 	u32 kind;
 
+	*next = 0;
 	if (!sk)
 		return HOMING_SOCK_NONE;
-	if (sk->sk_state == TCP_TIME_WAIT)
+	if (sk->sk_state == TCP_TIME_WAIT) {
 		kind = HOMING_SOCK_TIMEWAIT;
-	else if (sk->sk_state == TCP_NEW_SYN_RECV)
+	} else if (sk->sk_state == TCP_NEW_SYN_RECV) {
 		kind = HOMING_SOCK_REQUEST;
-	else
+	} else {
 		kind = HOMING_SOCK_FULL;
+		*next = READ_ONCE(tcp_sk(sk)->rcv_nxt);
+	}
 	sock_gen_put(sk);
 	return kind;
+}
+
+u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif)
+{
+	u32 next;
+
+	return homing_tcp_received(net, t, dif, &next);
 }
 
 bool homing_tcp_una(struct net *net, const struct homing_tuple *t, u32 dif,

@@ -106,7 +106,6 @@ void homing_tcp_replace(struct sk_buff *skb, u32 l4off, u32 off,
 			const u8 *to, u32 n);
 /* Writes a word at @off; the checksum at @check (no pseudo header) follows. */
 void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to);
-u32 homing_skb_truesize(const struct sk_buff *skb);
 /* Grows the packet by @n bytes at payload offset @at and makes TCP right. */
 int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
 		      const u8 *bytes, u32 n, u32 client_mss, bool ipv6);
@@ -118,6 +117,20 @@ bool homing_skb_una(const struct sk_buff *skb, u32 *una);
  */
 int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
 		 bool ipv6, bool route);
+/* What a packet's answer needs of its link layer. */
+struct homing_link {
+	u8 eth[14];
+	u16 vlan_proto;		/* network order */
+	u16 vlan_tci;
+	bool ether;
+	bool vlan;
+};
+void homing_link_of(const struct sk_buff *skb, struct homing_link *link);
+/* The same when the packet is gone. */
+int homing_reply_by(struct net *net, u32 ifindex, const struct homing_link *link,
+		    const u8 *bytes, u32 len, u32 l4off, bool ipv6, bool route);
+/* @len zero bytes from the network header on, as received by @link; or NULL. */
+struct sk_buff *homing_skb_new(const struct homing_link *link, u32 len, bool ipv6);
 /* Gives a packet to the stack as if @ifindex had received it; consumes it. */
 void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
 		     bool later);
@@ -136,6 +149,9 @@ enum homing_sock {
 	HOMING_SOCK_TIMEWAIT,
 };
 u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif);
+/* The same; @next is rcv_nxt of a full socket. */
+u32 homing_tcp_received(struct net *net, const struct homing_tuple *t, u32 dif,
+			u32 *next);
 /* The kernel's rule for a port in TIME_WAIT; forgets the old one when asked. */
 bool homing_timewait_may_reuse(struct net *net, const struct homing_tuple *t,
 			       u32 dif, u32 seq, bool has_ts, u32 tsval,

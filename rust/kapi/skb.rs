@@ -42,6 +42,46 @@ unsafe impl Send for Packet {}
 // SAFETY: Shared access only reads.
 unsafe impl Sync for Packet {}
 
+/// Where a packet came from at the link layer, for answers when it is gone.
+pub(crate) struct Link(ffi::homing_link);
+
+impl Link {
+    /// As [`Packet::reply`], on the device `ifindex`.
+    pub(crate) fn reply(
+        &self,
+        ns: NetNs,
+        ifindex: u32,
+        bytes: &[u8],
+        l4: usize,
+        ipv6: bool,
+        route: bool,
+    ) -> Result {
+        // SAFETY: The namespace is alive; the slice gives pointer and length, and the headers of
+        // that family and of TCP are in it.
+        kernel::error::to_result(unsafe {
+            ffi::homing_reply_by(
+                ns.as_ptr(),
+                ifindex,
+                &self.0,
+                bytes.as_ptr(),
+                bytes.len() as u32,
+                l4 as u32,
+                ipv6,
+                route,
+            )
+        })
+    }
+
+    /// A packet of `len` zero bytes from the network header on, as if it had come this way.
+    /// `None` when memory fails.
+    pub(crate) fn packet(&self, len: usize, ipv6: bool) -> Option<Packet> {
+        // SAFETY: Only reads the link.
+        let skb = unsafe { ffi::homing_skb_new(&self.0, len as u32, ipv6) };
+        // INVARIANT: A new packet that nobody else has.
+        NonNull::new(skb).map(Packet)
+    }
+}
+
 /// The start of a packet and what is known of the whole.
 pub(crate) struct View<'a> {
     /// Linear bytes from the network header: at least as many as were asked for, or all.
@@ -284,10 +324,18 @@ impl Packet {
         })
     }
 
-    /// Memory the packet accounts for, in bytes.
-    pub(crate) fn truesize(&self) -> usize {
-        // SAFETY: By the invariant.
-        unsafe { ffi::homing_skb_truesize(self.as_ptr()) as usize }
+    /// Where it came from at the link layer.
+    pub(crate) fn link(&self) -> Link {
+        let mut link = ffi::homing_link {
+            eth: [0; 14],
+            vlan_proto: 0,
+            vlan_tci: 0,
+            ether: false,
+            vlan: false,
+        };
+        // SAFETY: By the invariant; `link` is valid for writing.
+        unsafe { ffi::homing_link_of(self.as_ptr(), &mut link) };
+        Link(link)
     }
 
     /// Frees it without calling it a drop.

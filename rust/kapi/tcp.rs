@@ -38,12 +38,25 @@ fn raw(t: &Tuple) -> ffi::homing_tuple {
 /// Looks a connection up, as packets received by `ifindex` would be. Any context under RCU.
 pub(crate) fn lookup(ns: NetNs, tuple: &Tuple, ifindex: u32) -> Socket {
     // SAFETY: The namespace is alive; the tuple is read only.
-    match unsafe { ffi::homing_tcp_lookup(ns.as_ptr(), &raw(tuple), ifindex) } {
+    socket(unsafe { ffi::homing_tcp_lookup(ns.as_ptr(), &raw(tuple), ifindex) })
+}
+
+fn socket(kind: u32) -> Socket {
+    match kind {
         ffi::homing_sock_HOMING_SOCK_FULL => Socket::Full,
         ffi::homing_sock_HOMING_SOCK_REQUEST => Socket::Request,
         ffi::homing_sock_HOMING_SOCK_TIMEWAIT => Socket::TimeWait,
         _ => Socket::None,
     }
+}
+
+/// [`lookup`], and the sequence number that a full socket expects next (`rcv_nxt`). Any context
+/// under RCU.
+pub(crate) fn received(ns: NetNs, tuple: &Tuple, ifindex: u32) -> (Socket, u32) {
+    let mut next = 0;
+    // SAFETY: The namespace is alive; the tuple is read only; `next` is valid for writing.
+    let kind = unsafe { ffi::homing_tcp_received(ns.as_ptr(), &raw(tuple), ifindex, &mut next) };
+    (socket(kind), next)
 }
 
 /// The highest acknowledgement that a connection's socket here has accepted (`snd_una`); `None`

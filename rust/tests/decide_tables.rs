@@ -3,9 +3,9 @@
 //!
 //! Speaks to RFC 6479 (replay window); the rest is our own.
 
-use homing_pure::decide::assemble;
-use homing_pure::decide::assemble::assemble;
-use homing_pure::decide::assemble::Admission;
+use homing_pure::decide::assemble::place;
+use homing_pure::decide::assemble::Added;
+use homing_pure::decide::assemble::Held;
 use homing_pure::decide::flow::expire;
 use homing_pure::decide::flow::Action;
 use homing_pure::decide::flow::ClientSegment;
@@ -29,19 +29,7 @@ use homing_pure::wire::control::AdminState;
 use homing_pure::wire::control::Association;
 use homing_pure::wire::tcp::flags;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
-
-/// A receiver as RFC 9293 describes it: takes what continues the stream, drops what it has.
-fn tcp(start: u32, packets: impl Iterator<Item = (u32, Vec<u8>)>) -> Vec<u8> {
-    let mut stream = vec![];
-    for (seq, bytes) in packets {
-        let have = start.wrapping_add(stream.len() as u32).wrapping_sub(seq) as i32;
-        if have >= 0 {
-            stream.extend(bytes.get(have as usize..).unwrap_or(&[]));
-        }
-    }
-    stream
-}
+use std::collections::{BTreeMap, BTreeSet};
 
 fn records() -> impl Strategy<Value = Association> {
     (1u16..4, 1u16..4, 0u32..4, 0u32..3, 0u8..4).prop_map(
@@ -90,72 +78,69 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Overlapping segments with contradicting bytes, in any order: what we read is what a
-    /// receiver reads that gets the packets in the order of the plan, and no byte more could be
-    /// read.
+    /// Overlapping segments with contradicting bytes, in any order: each byte is kept as it came
+    /// first, exactly what no gap precedes can be read, and what is refused changes nothing.
     #[test]
-    fn we_read_what_the_application_reads(
+    fn each_byte_is_held_as_it_came_first(
         start in prop_oneof![any::<u32>(), (0u32..200).prop_map(|b| 0u32.wrapping_sub(b))],
-        held in prop::collection::vec((-20i32..120, 0u32..60), 0..11),
+        segments in prop::collection::vec((-20i32..300, 0u32..40), 0..60),
     ) {
-        let packets: Vec<(u32, Vec<u8>)> = (0u8..)
-            .zip(&held)
-            .map(|(fill, (at, len))| (start.wrapping_add_signed(*at), vec![fill; *len as usize]))
-            .collect();
-        let list: Vec<(u32, u32)> =
-            packets.iter().map(|(seq, bytes)| (*seq, bytes.len() as u32)).collect();
-        let plan = assemble(start, &list);
-        let mut ours = vec![];
-        for piece in plan.pieces() {
-            let (from, len) = (piece.skip as usize, piece.take as usize);
-            ours.extend(&packets[piece.index].1[from..from + len]);
+        let mut held = Held::new();
+        let mut bytes = [0u8; 400];
+        let mut twin = BTreeMap::new();
+        for (fill, (offset, len)) in (1u8..).zip(&segments) {
+            let seq = start.wrapping_add_signed(*offset);
+            let Some(at) = place(start, seq, *len) else {
+                prop_assert!(*len == 0 || offset + *len as i32 <= 0);
+                continue;
+            };
+            prop_assert_eq!(at.begin as i32, (*offset).max(0));
+            prop_assert_eq!(at.end as i32, offset + *len as i32);
+            prop_assert_eq!(at.skip as i32, (-offset).max(0));
+            let mut new = vec![];
+            let before = held;
+            let added = held.add(at.begin, at.end, |from, to| {
+                new.extend(from..to);
+                true
+            });
+            let missing: Vec<u32> = (at.begin..at.end).filter(|b| !twin.contains_key(b)).collect();
+            match added {
+                Added::New => prop_assert!(!missing.is_empty() && new == missing),
+                Added::Duplicate => prop_assert!(missing.is_empty() && new.is_empty()),
+                Added::Refused => {
+                    prop_assert_eq!(held, before);
+                    continue;
+                }
+            }
+            for b in new {
+                bytes[b as usize] = fill;
+                twin.insert(b, fill);
+            }
+            let head = (0..).take_while(|b| twin.contains_key(b)).count() as u32;
+            prop_assert_eq!(held.head(), head);
+            prop_assert_eq!(held.gap(), twin.keys().any(|b| *b >= head));
         }
-        prop_assert_eq!(ours.len(), plan.len as usize);
-        let planned = plan.pieces().iter().map(|piece| packets[piece.index].clone());
-        prop_assert_eq!(&ours, &tcp(start, planned.clone()));
-        // Packets outside the plan, sent after it, change nothing of what was read.
-        let rest = (0..packets.len()).filter(|i| plan.pieces().iter().all(|p| p.index != *i));
-        let all = tcp(start, planned.chain(rest.map(|i| packets[i].clone())));
-        prop_assert_eq!(&all, &ours);
-        let indices: BTreeSet<usize> = plan.pieces().iter().map(|p| p.index).collect();
-        prop_assert_eq!(indices.len(), plan.pieces().len());
-
-        // The slow twin: offsets that any of the first ten has.
-        let offsets: BTreeSet<i32> =
-            held.iter().take(10).flat_map(|(at, len)| *at..*at + *len as i32).collect();
-        let length = (0..).take_while(|at| offsets.contains(at)).count();
-        prop_assert_eq!(plan.len as usize, length);
-        prop_assert_eq!(plan.gap, offsets.iter().any(|at| *at >= length as i32));
+        prop_assert!(twin.iter().all(|(b, fill)| bytes[*b as usize] == *fill));
     }
 
-    /// Holding only what is admitted loses nothing against holding everything, up to the bounds.
+    /// A head in 2 to 17 segments of any size, in any order and with repetitions, is never refused.
     #[test]
-    fn admission_loses_no_byte(
-        start in any::<u32>(),
-        offered in prop::collection::vec((0i32..200, 1u32..60), 0..30),
+    fn seventeen_segments_always_fit(
+        sizes in prop::collection::vec(1u32..900, 2..=17),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
     ) {
-        let mut held: Vec<(u32, u32)> = vec![];
-        let mut full = false;
-        for (at, len) in &offered {
-            let segment = (start.wrapping_add_signed(*at), *len);
-            match assemble::admit(start, &held, segment) {
-                Admission::Hold => held.push(segment),
-                Admission::Duplicate => (),
-                Admission::Full => {
-                    full = true;
-                    break;
-                }
-                Admission::Outside => prop_assert!(false, "all of it lies in the window"),
-            }
+        let mut parts = vec![];
+        let mut at = 0;
+        for size in sizes {
+            parts.push((at, at + size));
+            at += size;
         }
-        prop_assert!(held.len() <= 10);
-        prop_assert_eq!(full && held.len() < 10, false);
-        if !full {
-            let offsets: BTreeSet<i32> =
-                offered.iter().flat_map(|(at, len)| *at..*at + *len as i32).collect();
-            let length = (0..).take_while(|at| offsets.contains(at)).count();
-            prop_assert_eq!(assemble(start, &held).len as usize, length);
+        let mut held = Held::new();
+        let shuffled: Vec<_> = order.iter().map(|i| *i.get(&parts)).collect();
+        for (begin, end) in shuffled.iter().chain(parts.iter().rev()) {
+            prop_assert_ne!(held.add(*begin, *end, |_, _| true), Added::Refused);
         }
+        prop_assert_eq!((held.head(), held.gap()), (at, false));
     }
 
     /// Whatever the order, and however often: all members end with the same association.

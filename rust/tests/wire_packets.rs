@@ -5,7 +5,7 @@
 
 use homing_pure::wire::addr::{Addr, Tuple};
 use homing_pure::wire::control::{
-    self, AdminState, Arrived, Association, Body, Listener, Order, StateMsg,
+    self, AdminState, Arrived, Association, Body, Listener, Order, Report, StateMsg,
 };
 use homing_pure::wire::geneve::{self, Data, Frame, HandOff, Inner, Route, Sender};
 use homing_pure::wire::{checksum, ip, sack, tcp};
@@ -351,12 +351,15 @@ proptest! {
     #[test]
     fn hand_off_acks_and_challenges_are_read_back(
         header in header(), tuple in tuple(), isn: u32, about: u64, change in 1u8..,
+        said in prop_oneof![
+            Just(Report::NotYet), Just(Report::Over), any::<u32>().prop_map(Report::Has)
+        ],
     ) {
-        let bytes = emitted(|buf| control::emit_hand_off_ack(buf, &header, &tuple, isn));
+        let bytes = emitted(|buf| control::emit_hand_off_ack(buf, &header, &tuple, isn, said));
         let read = control::parse(&bytes).unwrap();
         prop_assert_eq!(read.header, header);
-        assert!(matches!(read.body, Body::HandOffAck { tuple: t, client_isn }
-            if t == tuple && client_isn == isn));
+        assert!(matches!(read.body, Body::HandOffAck { tuple: t, client_isn, report }
+            if t == tuple && client_isn == isn && report == said));
         abuse(&bytes, change);
         let bytes = emitted(|buf| control::emit_challenge(buf, &header, about));
         let read = control::parse(&bytes).unwrap();

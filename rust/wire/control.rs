@@ -168,6 +168,29 @@ impl Iterator for Records<'_> {
     }
 }
 
+/// What the owner's socket has of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// There is no socket yet.
+    NotYet,
+    /// Everything before this sequence number (`rcv_nxt`).
+    Has(u32),
+    /// There was a socket and it is gone: nobody wants the bytes any more.
+    Over,
+}
+
+impl Report {
+    fn emit(self, w: &mut Writer<'_>) -> Option<()> {
+        let (kind, next) = match self {
+            Self::NotYet => (0, 0),
+            Self::Has(next) => (1, next),
+            Self::Over => (2, 0),
+        };
+        w.u8(kind)?;
+        w.u32(next)
+    }
+}
+
 /// What a control message says.
 ///
 /// The state message is larger than the rest; without an allocator it stays in place.
@@ -189,6 +212,8 @@ pub enum Body<'a> {
         tuple: Tuple,
         /// Initial sequence number of the client: which connection of that key.
         client_isn: u32,
+        /// What its socket has; asked for by [`geneve::HandOff::KEPT`], else `NotYet`.
+        report: Report,
     },
     /// The owner of a connection says to its entry member that it is over.
     FlowGone {
@@ -326,10 +351,22 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
             })
         }
         kind::HAND_OFF_ACK => {
-            let needed = short(TUPLE_LEN + 4);
+            let needed = short(TUPLE_LEN + 9);
             let tuple = Tuple::from_bytes(&r.array().ok_or(needed)?);
             let client_isn = r.u32().ok_or(needed)?;
-            Ok(Body::HandOffAck { tuple, client_isn })
+            let kind = r.u8().ok_or(needed)?;
+            let next = r.u32().ok_or(needed)?;
+            let report = match kind {
+                0 => Report::NotYet,
+                1 => Report::Has(next),
+                2 => Report::Over,
+                _ => return Err(Error::bad(Layer::Control, Fault::Value)),
+            };
+            Ok(Body::HandOffAck {
+                tuple,
+                client_isn,
+                report,
+            })
         }
         kind::FLOW_GONE => {
             let needed = short(TUPLE_LEN + 4);
@@ -478,10 +515,12 @@ pub fn emit_hand_off_ack(
     header: &Header,
     tuple: &Tuple,
     client_isn: u32,
+    report: Report,
 ) -> Option<usize> {
     emit(buf, header, kind::HAND_OFF_ACK, |w| {
         w.array(tuple.to_bytes())?;
-        w.u32(client_isn)
+        w.u32(client_isn)?;
+        report.emit(w)
     })
 }
 
@@ -610,13 +649,21 @@ mod tests {
     #[test]
     fn hand_off_ack_is_read_back() {
         let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
-        let mut b = [0xa5; 100];
-        assert_eq!(emit_hand_off_ack(&mut b, &HEADER, &t, 42), Some(92));
-        let m = parse(&b[..92]);
-        assert!(matches!(
-            m.map(|m| m.body),
-            Ok(Body::HandOffAck { tuple, client_isn: 42 }) if tuple == t
-        ));
+        for said in [Report::NotYet, Report::Has(0x01020304), Report::Over] {
+            let mut b = [0xa5; 100];
+            assert_eq!(emit_hand_off_ack(&mut b, &HEADER, &t, 42, said), Some(97));
+            let m = parse(&b[..97]);
+            assert!(matches!(
+                m.map(|m| m.body),
+                Ok(Body::HandOffAck { tuple, client_isn: 42, report })
+                    if tuple == t && report == said
+            ));
+            b[76] = 3;
+            assert_eq!(
+                parse(&b[..97]).map(|_| ()).map_err(|e| e.fault),
+                Err(Fault::Value)
+            );
+        }
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl HandOff {
     pub const NEW_SESSION: u8 = 0x08;
     /// There is a session id.
     pub const HAS_SID: u8 = 0x10;
+    /// The packet is made of bytes that the entry member has acknowledged and keeps: the owner
+    /// says what its socket has of them.
+    pub const KEPT: u8 = 0x40;
 
     /// The byte that means "no window scaling" on the wire.
     const NO_WSCALE: u8 = 0xff;
