@@ -85,6 +85,9 @@ stale: build/$(KERNEL)$(SERIES)/homing.ko build/tools/homing
 check: | setup-quiet ## checks without a guest: format, lints, layers, generated files, unit tests
 	@qemu/check
 
+fuzz: | setup-quiet ## fuzz what reads foreign bytes; TARGET=name for one, SECONDS=n for each (600)
+	@rust/fuzz/run '$(TARGET)' $(SECONDS)
+
 test: | setup-quiet ## the guest tests on the stock kernel; TEST=name for one
 	@selftests/run
 
@@ -111,6 +114,8 @@ install: ## module for the running kernel, where modprobe finds it
 clean: ## remove what was built here; the cache stays
 	rm -rf build
 
-.PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check test test-full \
+SECONDS ?= 600
+
+.PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check fuzz test test-full \
 	bench bench-compare demo shell install clean always
 .DELETE_ON_ERROR:

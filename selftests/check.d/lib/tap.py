@@ -7,7 +7,7 @@ import sys
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 # Made, not written.
-LEFT_OUT = {".git", "build", "target", "__pycache__"}
+LEFT_OUT = {".git", "build", "target", "__pycache__", "corpus"}
 
 
 def files(*folders, ends=""):
