@@ -224,6 +224,17 @@ pub fn write(buf: &mut [u8], name: &[u8], sid: &[u8], with: &Attributes<'_>) -> 
     Some(w.written())
 }
 
+/// Whether an insert of `len` bytes fits into what the client's window leaves behind the place,
+/// with at least one byte of the server. `room` is that distance modulo 2^32.
+///
+/// The end of a window does not move back (RFC 9293 section 3.8.6), so what fits now fits always.
+/// Into a window without room the insert would go by the client's trimming alone, a few bytes with
+/// each retransmission, and the server would give up before it is through.
+pub fn fits(len: usize, room: u32) -> bool {
+    let inside = room < 1 << 31;
+    inside && len < room as usize
+}
+
 fn decimal(w: &mut Writer<'_>, number: u32) -> Option<()> {
     let mut power = 1_000_000_000u32;
     let mut begun = false;
@@ -409,6 +420,15 @@ mod tests {
         let mut buf = [0xa5; 200];
         let len = write(&mut buf, b"homing", b"abc", with).unwrap_or(0);
         (buf, len)
+    }
+
+    #[test]
+    fn an_insert_needs_room_in_the_window() {
+        assert!(fits(100, 101));
+        assert!(fits(100, 65_535));
+        assert!(!fits(100, 100));
+        assert!(!fits(100, 0));
+        assert!(!fits(100, u32::MAX));
     }
 
     #[test]

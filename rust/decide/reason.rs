@@ -247,6 +247,8 @@ reasons! {
     InsertCacheable = "insert_cacheable",
     /// Responses left alone: the head, in several segments, has no end that can be told.
     InsertUnreadable = "insert_unreadable",
+    /// Responses left alone: the client's window has no room for the line.
+    InsertWindow = "insert_window",
     /// Responses left alone: no memory, or a segment was lost before it reached us.
     InsertFailed = "insert_failed",
     /// Dropped: the insert could not be put into the packet; the stack sends it again.

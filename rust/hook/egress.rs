@@ -119,7 +119,8 @@ fn read(
     match finder.place() {
         Place::At { offset, fields } => {
             let at = next.wrapping_add(offset as u32);
-            put(host, guard, tcp, flow, at, fields.as_ref())?;
+            let room = packet.sender().map(|s| s.wnd_end.wrapping_sub(at));
+            put(host, guard, tcp, flow, at, fields.as_ref(), room)?;
             net.edits.stop_reading(guard, flow);
             Ok(Begun)
         }
@@ -135,7 +136,8 @@ fn read(
 }
 
 /// Prepares the insert in front of the server's byte `at`: its bytes are kept first, then the
-/// shift begins; without either nothing is changed.
+/// shift begins; without either nothing is changed. `room`: bytes that the client has for it.
+#[allow(clippy::too_many_arguments)]
 fn put(
     host: &Host,
     guard: &Guard,
@@ -143,6 +145,7 @@ fn put(
     flow: Ref<'_, Tuple, Flow>,
     at: u32,
     fields: Option<&Fieldset>,
+    room: Option<u32>,
 ) -> Result<(), Reason> {
     let net = &host.net;
     if fields.is_some_and(|f| f.sets_cookie) {
@@ -154,6 +157,9 @@ fn put(
     let mut buf = [0; limits::INSERT_MAX as usize];
     let bytes = line(host, guard, tcp.service, flow, fields, &mut buf);
     let bytes = bytes.ok_or(Reason::InsertFailed)?;
+    if room.is_some_and(|room| !insert::fits(bytes.len(), room)) {
+        return Err(Reason::InsertWindow);
+    }
     let begun = net.edits.begin(guard, flow, at, bytes);
     begun.map_err(|_| Reason::InsertFailed)
 }
@@ -197,8 +203,8 @@ fn shifted(
     mut shift: Shift,
 ) -> Verdict {
     let net = &host.net;
-    if let Some(una) = packet.sender_una() {
-        shift = net.edits.accepted(guard, flow, shift, una);
+    if let Some(sender) = packet.sender() {
+        shift = net.edits.accepted(guard, flow, shift, sender.una);
     }
     let l4 = tcp.l4();
     match shift.outgoing(tcp.seg.seq, tcp.payload_len, tcp.seg.flags) {

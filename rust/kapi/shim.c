@@ -472,13 +472,15 @@ static const struct tcp_sock *sender(const struct sk_buff *skb)
 	return tcp_sk(sk);
 }
 
-bool homing_skb_una(const struct sk_buff *skb, u32 *una)
+bool homing_skb_sender(const struct sk_buff *skb, u32 *una, u32 *wnd_end)
 {
 	const struct tcp_sock *tp = sender(skb);
 
-	if (tp)
-		*una = READ_ONCE(tp->snd_una);
-	return tp;
+	if (!tp)
+		return false;
+	*una = READ_ONCE(tp->snd_una);
+	*wnd_end = tcp_wnd_end(tp);
+	return true;
 }
 
 /* Payload bytes that a segment of this packet may have, beside its @hlen. */

@@ -109,8 +109,8 @@ void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to);
 /* Grows the packet by @n bytes at payload offset @at and makes TCP right. */
 int homing_tcp_insert(struct sk_buff *skb, u32 l4off, u32 hlen, u32 at,
 		      const u8 *bytes, u32 n, u32 client_mss, bool ipv6);
-/* snd_una of the socket behind an outgoing packet; false when it has none. */
-bool homing_skb_una(const struct sk_buff *skb, u32 *una);
+/* snd_una and end of the window of the socket behind an outgoing packet. */
+bool homing_skb_sender(const struct sk_buff *skb, u32 *una, u32 *wnd_end);
 /*
  * A new packet @bytes (from the network header) back where @to came from; by
  * the routing table with @route, or where there is no link header to go back by.

@@ -82,6 +82,15 @@ impl Link {
     }
 }
 
+/// What a sending socket knows of its client, in its own sequence numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Sender {
+    /// Up to here acknowledgements were accepted (`snd_una`).
+    pub(crate) una: u32,
+    /// Up to here the client has room (`tcp_wnd_end`).
+    pub(crate) wnd_end: u32,
+}
+
 /// The start of a packet and what is known of the whole.
 pub(crate) struct View<'a> {
     /// Linear bytes from the network header: at least as many as were asked for, or all.
@@ -296,13 +305,12 @@ impl Packet {
         })
     }
 
-    /// The highest acknowledgement that the sending socket has accepted (`snd_una`), if the packet
-    /// has one. Only in LOCAL_OUT.
+    /// What the sending socket knows of its client, if the packet has a socket. Only in LOCAL_OUT.
     #[inline]
-    pub(crate) fn sender_una(&self) -> Option<u32> {
-        let mut una = 0;
-        // SAFETY: By the invariant; `una` is valid for writing.
-        unsafe { ffi::homing_skb_una(self.as_ptr(), &mut una) }.then_some(una)
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        let mut s = Sender { una: 0, wnd_end: 0 };
+        // SAFETY: By the invariant; both numbers are valid for writing.
+        unsafe { ffi::homing_skb_sender(self.as_ptr(), &mut s.una, &mut s.wnd_end) }.then_some(s)
     }
 
     /// Sends a new packet (`bytes` from the network header, TCP header at `l4`) back to where this

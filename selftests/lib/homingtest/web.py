@@ -115,6 +115,13 @@ class Connection:
             raise ValueError(f"no framing: {response.raw_head!r}")
         return response
 
+    def some(self, most):
+        """What comes next, 1 to `most` bytes."""
+        if not self._rest:
+            self._more()
+        part, self._rest = self._rest[:most], self._rest[most:]
+        return part
+
     def take(self, length):
         """Exactly `length` bytes."""
         parts, have = [self._rest], len(self._rest)

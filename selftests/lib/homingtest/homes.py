@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Services that one member alone listens on: who asks there knows which member will be the home."""
+
+from . import cli, farm, layout, listener, wait
+
+ENTRY = "m1"
+FIRST_PORT = 8101
+
+
+class Homes:
+    """One service for each of `names`, all through the entry member m1; `serve(talk)` is their application."""
+
+    def __init__(self, bed, serve, names=("m1", "m2")):
+        self._members = bed.members
+        self.ports = {name: FIRST_PORT + index for index, name in enumerate(names)}
+        self._apps = []
+        for name, port in self.ports.items():
+            self._apps.append(listener.Listener(name, port, serve))
+            for member in self._members:
+                cli.homing("service", "add", cli.service(port), ns=member)
+        farm.entry(ENTRY)
+        for name, port in self.ports.items():
+            def known(port=port):
+                rows = [row for row in cli.show("services", ns=ENTRY) if row["port"] == port]
+                return rows and all(row["listeners"] == 1 for row in rows)
+            wait.until(f"{ENTRY} knows that {name} listens", known)
+
+    def set(self, port, *words):
+        """Changes a service on all members."""
+        for member in self._members:
+            cli.homing("service", "add", cli.service(port), *words, ns=member)
+
+
+def end():
+    """The services go, whether or not they are there."""
+    for member in layout.members(3):
+        for port in range(FIRST_PORT, FIRST_PORT + 3):
+            cli.homing("service", "del", cli.service(port), ns=member, check=False)
