@@ -128,7 +128,7 @@ fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
                 for (to, from) in last.iter_mut().zip(rest) {
                     *to = *from;
                 }
-                (last, &[][..])
+                (last, <&[u8]>::default())
             }
         };
         let found = stop(u64::from_le_bytes(word));
