@@ -179,7 +179,7 @@ impl Bucket {
 
     /// In one word.
     pub const fn to_bits(self) -> u64 {
-        (self.left as u64) << 32 | self.at as u64
+        ((self.left as u64) << 32) | self.at as u64
     }
 
     /// From one word.
