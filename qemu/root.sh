@@ -65,12 +65,14 @@ make_root() {
 
 # The newest 7.3 of backports whose image, modules, headers and source are all there, else 7.2:
 # "RELEASE VERSION SERIES". apt's lists are a moving target, so the answer is recorded.
+# HOMING_LINUX=7.2 asks for that series alone.
 choose_kernel() {
 	local series release version
-	for series in 7.3 7.2; do
+	for series in ${HOMING_LINUX:-7.3 7.2}; do
 		while read -r release; do
 			version=$(in_root apt-cache show --no-all-versions "linux-headers-$release" |
 				awk '$1 == "Version:" { print $2; exit }')
+			[[ -n $version ]] || continue # apt-cache succeeds for what is not offered, too
 			in_root apt-cache show "linux-source-$series=$version" >/dev/null 2>&1 || continue
 			in_root apt-cache show "linux-modules-$release=$version" >/dev/null 2>&1 || continue
 			printf '%s %s %s\n' "$release" "$version" "$series"
@@ -78,7 +80,7 @@ choose_kernel() {
 		done < <(in_root apt-cache pkgnames linux-binary- | sed 's/^linux-binary-//' |
 			grep -E "^${series//./\\.}\.[0-9]+\+deb13-amd64$" | sort -rV)
 	done
-	say "no linux-binary-7.3.* or 7.2.* with its source in $SUITE-backports"
+	say "no linux-binary-${HOMING_LINUX:-7.3.* or 7.2}.* with its source in $SUITE-backports"
 	return 1
 }
 
