@@ -190,7 +190,7 @@ proptest! {
                     out.made(chunks[made], made + 1 == chunks.len());
                     made += 1;
                 }
-                Next::Send(map) => for index in (0..32u8).filter(|i| map >> i & 1 != 0) {
+                Next::Send(map) => for index in (0..32u8).filter(|i| (map >> i) & 1 != 0) {
                     net.send(step, parts.len() as u64);
                     parts.push((made, out.part(index, 0)));
                 },

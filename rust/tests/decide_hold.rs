@@ -315,6 +315,6 @@ proptest! {
 #[test]
 fn the_numbers_fit_the_promise() {
     // One stall, one repetition, two ticks of 4 ms each, one way through the fabric and back.
-    assert!(HOLD_STALL_MS + HOLD_RESEND_MS + 2 * 8 + 2 * FABRIC <= 50);
-    assert!(DECIDED_MS >= 1000);
+    const { assert!(HOLD_STALL_MS + HOLD_RESEND_MS + 2 * 8 + 2 * FABRIC <= 50) };
+    const { assert!(DECIDED_MS >= 1000) };
 }
