@@ -18,6 +18,7 @@
 //! | `pernet` | one value per network namespace | process |
 //! | `rcu` | cells that readers see whole | read under RCU; replace process |
 //! | `skb` | packets | any context |
+//! | `tap` | the device that shows what the tunnel carries | process |
 //! | `tcp` | sockets of the local stack | any context, reset process |
 //! | `time` | clocks and randomness | any context |
 //! | `tunnel` | UDP tunnel sockets | open and close process; send any |
@@ -36,6 +37,7 @@ pub(crate) mod nf;
 pub(crate) mod pernet;
 pub(crate) mod rcu;
 pub(crate) mod skb;
+pub(crate) mod tap;
 pub(crate) mod tcp;
 pub(crate) mod time;
 pub(crate) mod tunnel;

@@ -29,6 +29,7 @@ use crate::{
         lock::BhLock,
         pernet::{NetNs, PerNet},
         rcu::RcuCell,
+        tap::Tap,
         time,
         tunnel::Tunnel,
         work::Work,
@@ -70,6 +71,11 @@ pub(crate) struct Host {
     hold: RcuCell<Work<HoldJob>>,
     /// When it runs next, in ms since boot.
     hold_next: BhLock<u64>,
+    /// Shows captures what the tunnel carries; there from when this namespace is a member. Its lock
+    /// comes before the control lock: making a device takes RTNL, under which devices that go take
+    /// the control lock.
+    #[pin]
+    tap: Mutex<Option<Tap>>,
     /// The control lock: covers configuration, keys, hooks and the tunnel.
     #[pin]
     pub(crate) control: Mutex<Parts>,
@@ -94,6 +100,7 @@ impl PerNet for Host {
                 device: Atomic::new(0),
                 hold: RcuCell::new()?,
                 hold_next: BhLock::new(u64::MAX, GFP_KERNEL)?,
+                tap <- new_mutex!(None),
                 control <- new_mutex!(Parts {
                     devices: Devices::new(),
                     state: None,
@@ -127,6 +134,7 @@ impl PerNet for Host {
         }
         this.hold.replace(None);
         this.tunnel.replace(None);
+        *this.tap.lock() = None;
         this.net.pending.clear();
     }
 }
@@ -190,7 +198,24 @@ impl Host {
         if let Some(w) = &parts.state {
             w.queue(0);
         }
+        drop(parts);
+        if port.is_some() {
+            this.show();
+        }
         Ok(generation)
+    }
+
+    /// Makes the device that shows what the tunnel carries, if it is not there. The farm works
+    /// without it.
+    fn show(&self) {
+        let mut tap = self.tap.lock();
+        if tap.is_some() || self.control.lock().dying {
+            return;
+        }
+        match Tap::new(self.net.ns) {
+            Ok(new) => *tap = Some(new),
+            Err(e) => pr_warn!("no device homing0 to capture on: error {}\n", e.to_errno()),
+        }
     }
 
     /// Lets the job run that tells members what they lack. Any context.

@@ -114,6 +114,7 @@ void homing_unlock_bh(void *lock)
 
 struct homing_pernet {
 	void *state;
+	struct net_device __rcu *tap;
 };
 
 static unsigned int homing_net_id __read_mostly;
@@ -1290,6 +1291,95 @@ void homing_mac(const struct homing_keys *k, const u8 *data, u32 len, u8 out[16]
 	aes_cmac_final(&ctx, out);
 }
 
+/* ---- the device homing0 ---- */
+
+static netdev_tx_t tap_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	/* It is there to be looked at. What somebody routes into it ends here. */
+	DEV_STATS_INC(dev, tx_dropped);
+	dev_kfree_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
+static const struct net_device_ops tap_ops = {
+	.ndo_start_xmit = tap_xmit,
+};
+
+static void tap_setup(struct net_device *dev)
+{
+	dev->netdev_ops = &tap_ops;
+	dev->needs_free_netdev = true;
+	/* Packets without a link header, as of a tun device. */
+	dev->type = ARPHRD_NONE;
+	dev->flags = IFF_NOARP;
+	/* No address, hence no router solicitation, of its own accord. */
+	dev->priv_flags |= IFF_NO_QUEUE | IFF_NO_ADDRCONF;
+	dev->netns_immutable = true;
+	dev->lltx = true;
+	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
+	dev->mtu = ETH_MAX_MTU;
+	dev->max_mtu = ETH_MAX_MTU;
+}
+
+int homing_tap_open(struct net *net)
+{
+	struct homing_pernet *p = net_generic(net, homing_net_id);
+	struct net_device *dev = alloc_netdev(0, "homing0", NET_NAME_PREDICTABLE,
+					      tap_setup);
+	int err;
+
+	if (!dev)
+		return -ENOMEM;
+	dev_net_set(dev, net);
+	rtnl_lock();
+	err = register_netdevice(dev);
+	if (!err) {
+		/* A capture wants a device that is up; without it, it can wait. */
+		dev_open(dev, NULL);
+		rcu_assign_pointer(p->tap, dev);
+	}
+	rtnl_unlock();
+	if (err)
+		free_netdev(dev);
+	return err;
+}
+
+/*
+ * Nobody else takes the device away: it has no rtnl_link_ops, and it cannot
+ * leave the namespace, which calls this before it unregisters what is left.
+ */
+void homing_tap_close(struct net *net)
+{
+	struct homing_pernet *p = net_generic(net, homing_net_id);
+	struct net_device *dev = rcu_replace_pointer(p->tap, NULL, true);
+
+	/* Waits for a grace period, then for captures to let it go. */
+	if (dev)
+		unregister_netdev(dev);
+}
+
+/*
+ * Shows an inner packet to whoever captures on homing0, and counts it there.
+ * Under RCU, with bottom halves off; the packet begins at its network header.
+ */
+static void tap(struct net *net, struct sk_buff *skb, bool out)
+{
+	struct homing_pernet *p = net_generic(net, homing_net_id);
+	struct net_device *dev = rcu_dereference(p->tap), *was = skb->dev;
+
+	if (!dev)
+		return;
+	if (out)
+		dev_sw_netstats_tx_add(dev, 1, skb->len);
+	else
+		dev_sw_netstats_rx_add(dev, skb->len);
+	if (!dev_nit_active_rcu(dev))
+		return;
+	skb->dev = dev;
+	dev_queue_xmit_nit(skb, dev);
+	skb->dev = was;
+}
+
 /* ---- UDP tunnel ---- */
 
 /* One cache for each family: a member's address may change from one to the other. */
@@ -1482,6 +1572,7 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 	if (data) {
 		__be16 inner = skb->protocol;
 
+		tap(t->net, skb, true);
 		err = udp_tunnel_handle_offloads(skb, v6);
 		if (err)
 			goto put;
@@ -1555,6 +1646,7 @@ int homing_tunnel_pull(struct homing_tunnel *t, struct sk_buff *skb, u32 hlen,
 	skb_reset_mac_len(skb);
 	skb_reset_network_header(skb);
 	skb_dst_drop(skb);
+	tap(t->net, skb, false);
 	return 0;
 }
 

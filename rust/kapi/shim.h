@@ -231,6 +231,10 @@ void homing_sid_encrypt(const struct homing_keys *k, u8 block[16]);
 void homing_sid_decrypt(const struct homing_keys *k, u8 block[16]);
 void homing_mac(const struct homing_keys *k, const u8 *data, u32 len, u8 out[16]);
 
+/* ---- the device homing0 (process; takes RTNL) ---- */
+int homing_tap_open(struct net *net);
+void homing_tap_close(struct net *net);
+
 /* ---- UDP tunnel ---- */
 /* Owns @skb; its data is the UDP payload. @src is the sender's address. */
 typedef void (*homing_tunnel_rcv_t)(void *priv, struct sk_buff *skb,
