@@ -182,7 +182,7 @@ mod tests {
             ([240, 0, 0, 1], true),
             ([255, 255, 255, 255], false),
         ] {
-            assert_eq!(Addr::v4(a).is_source(), is, "{a:?}");
+            assert_eq!((a, Addr::v4(a).is_source()), (a, is));
         }
         let last = |b| Addr::v6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b]);
         assert_eq!([0, 1, 2].map(|b| last(b).is_source()), [false, false, true]);
