@@ -2,8 +2,10 @@
 //! Properties of the HTTP readers: no cut of the stream changes an answer, and no answer of ours
 //! contradicts another parser's.
 //!
-//! Speaks to `wire::http`; the oracle for requests is the crate `httparse`, and for cookies a plain
-//! reading of RFC 6265 on whole strings.
+//! Speaks to `wire::http`; the oracles for requests are the crate `httparse` and the parsers of
+//! [`oracles`], and for cookies a plain reading of RFC 6265 on whole strings.
+
+mod oracles;
 
 use homing_pure::wire::http::cookie::CookieValue;
 use homing_pure::wire::http::head::{Body, Head, HeadParser, Method, Outcome, Progress};
@@ -211,6 +213,43 @@ fn agrees_with_httparse(bytes: &[u8]) -> bool {
     true
 }
 
+/// If we say "head", the other parsers read the same or refuse it; where they read it differently,
+/// from us or from each other, we must have said that it is ambiguous.
+fn agrees_with_others(bytes: &[u8]) {
+    let Progress::Done(Outcome::Head(head)) = whole(bytes) else {
+        return;
+    };
+    let cookies = |seen: &oracles::Seen| {
+        let lines = seen.fields.iter();
+        let lines = lines.filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"));
+        plain_cookie(lines.map(|(_, value)| &value[..]))
+    };
+    let same = |seen: &oracles::Seen| {
+        let ours = (head.len, head.minor_version, head.cookie);
+        assert_eq!(
+            (seen.len, seen.minor_version, cookies(seen)),
+            ours,
+            "{bytes:?}"
+        );
+    };
+    let pico = oracles::pico(bytes).unwrap_or_else(|| panic!("picohttpparser refuses {bytes:?}"));
+    same(&pico);
+    match oracles::joyent(bytes) {
+        Ok((joyent, body)) => {
+            same(&joyent);
+            assert_eq!(pico, joyent, "{bytes:?}");
+            // It takes whatever follows a CONNECT for another protocol. Behind that nobody reads.
+            let tunnel = head.method == Method::Connect;
+            assert_eq!(body, head.body != Body::None && !tunnel, "{bytes:?}");
+        }
+        // It has a list of methods, and wants a target that a URL can be. Who refuses reads nothing
+        // else in it.
+        Err(Some("HPE_INVALID_METHOD")) => assert_eq!(head.method, Method::Other),
+        Err(Some("HPE_INVALID_URL" | "HPE_INVALID_HOST" | "HPE_INVALID_PORT")) => {}
+        Err(why) => panic!("http_parser says {why:?} to {bytes:?}"),
+    }
+}
+
 /// Heads that everybody reads alike. `@` and `%` stand for two session ids.
 const GOOD: &[&str] = &[
     "GET / HTTP/1.0\r\n\r\n",
@@ -274,6 +313,7 @@ fn corpus_in_every_cut() {
             same_for_every_cut(&bytes);
             prefixes_agree(&bytes);
             assert_eq!(agrees_with_httparse(&bytes), good, "{bytes:?}");
+            agrees_with_others(&bytes);
         }
     }
 }
@@ -430,6 +470,7 @@ proptest! {
     ) {
         mutate(&mut bytes, &changes);
         agrees_with_httparse(&bytes);
+        agrees_with_others(&bytes);
         let mut cuts: Vec<_> = cuts.iter().map(|c| c.index(bytes.len() + 1)).collect();
         cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();
@@ -473,6 +514,7 @@ proptest! {
         let body = length.filter(|n| *n > 0).map_or(Body::None, |n| Body::Length(n.into()));
         prop_assert_eq!(head.body, body);
         prop_assert!(agrees_with_httparse(text.as_bytes()));
+        agrees_with_others(text.as_bytes());
     }
 
     #[test]

@@ -15,6 +15,8 @@ use super::Reason;
 #[derive(Clone, Copy, Debug)]
 pub struct Framing {
     single: Single,
+    /// A tab in the value, which some programs take for a part of it.
+    tab: bool,
     token: Word,
     length: Option<u64>,
     chunked: bool,
@@ -28,6 +30,7 @@ impl Framing {
     pub const fn new() -> Self {
         Self {
             single: Single::EMPTY,
+            tab: false,
             token: Word::EMPTY,
             length: None,
             chunked: false,
@@ -40,6 +43,7 @@ impl Framing {
     /// A field begins.
     pub fn begin(&mut self, field: Field) {
         self.single = Single::EMPTY;
+        self.tab = false;
         self.token = Word::EMPTY;
         self.upgrade |= field == Field::Upgrade;
     }
@@ -47,7 +51,10 @@ impl Framing {
     /// A byte of the value of `field`.
     pub fn value(&mut self, field: Field, b: u8) {
         match field {
-            Field::ContentLength | Field::TransferEncoding => self.single.push(b),
+            Field::ContentLength | Field::TransferEncoding => {
+                self.tab |= b == b'\t';
+                self.single.push(b);
+            }
             Field::Connection if b == b',' || is_ows(b) => self.connection_token(),
             Field::Connection => self.token.push(b),
             _ => {}
@@ -59,13 +66,13 @@ impl Framing {
         match field {
             Field::ContentLength => {
                 let length = number(self.single.as_bytes()).ok_or(Reason::ContentLength)?;
-                if self.length.replace(length).is_some() {
+                if self.length.replace(length).is_some() || self.tab {
                     return Err(Reason::ContentLength);
                 }
             }
             Field::TransferEncoding => {
                 let again = core::mem::replace(&mut self.chunked, true);
-                if again || !self.single.is(b"chunked") {
+                if again || self.tab || !self.single.is(b"chunked") {
                     return Err(Reason::TransferEncoding);
                 }
             }
@@ -151,7 +158,7 @@ mod tests {
     fn lengths() {
         for (text, want) in [
             (&b"0"[..], Ok(Some(0))),
-            (b"42 \t", Ok(Some(42))),
+            (b"42  ", Ok(Some(42))),
             (b"00000", Ok(Some(0))),
             (b"9999999999999999999", Ok(Some(9_999_999_999_999_999_999))),
             (b"10000000000000000000", Err(Reason::ContentLength)),
@@ -162,6 +169,7 @@ mod tests {
             (b"0x10", Err(Reason::ContentLength)),
             (b"1_000", Err(Reason::ContentLength)),
             (b"1 0", Err(Reason::ContentLength)),
+            (b"10\t", Err(Reason::ContentLength)),
             (b"1,1", Err(Reason::ContentLength)),
             (b"1, 1", Err(Reason::ContentLength)),
             (b"1.0", Err(Reason::ContentLength)),
@@ -203,11 +211,13 @@ mod tests {
             b"\xa0chunked",
             b"chunked\x85",
             b"ch unked",
+            b"chunked\t",
+            b"chunked \t",
         ] {
             let found = run(&[(Field::TransferEncoding, text)], 1).err();
             assert_eq!(found, Some(Reason::TransferEncoding));
         }
-        let found = run(&[(Field::TransferEncoding, b"CHUNKED\t")], 1).map(|f| f.chunked());
+        let found = run(&[(Field::TransferEncoding, b"CHUNKED ")], 1).map(|f| f.chunked());
         assert_eq!(found, Ok(true));
     }
 
