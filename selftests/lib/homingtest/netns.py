@@ -66,6 +66,22 @@ def read_sysctl(key):
         return file.read().strip()
 
 
+@contextlib.contextmanager
+def sysctl(key, value, *names):
+    """One file below /proc/sys/net has this value in these namespaces for the body."""
+    before = {}
+    try:
+        for name in names:
+            with inside(name):
+                before[name] = read_sysctl(key)
+                write_sysctl({key: value})
+        yield
+    finally:
+        for name, old in before.items():
+            with inside(name):
+                write_sysctl({key: old})
+
+
 def processes(name):
     """Ids of the processes whose main thread is in namespace `name`, the caller left out."""
     try:
