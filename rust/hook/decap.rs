@@ -42,6 +42,7 @@ use crate::{
         geneve::{self, Data, Frame, HandOff, Route},
         icmp, ip,
         tcp::{self, Segment},
+        Fault,
     },
 };
 
@@ -75,8 +76,14 @@ enum Todo {
     Deliver { header_len: usize, ipv6: bool },
 }
 
-/// Bytes that are looked at: outer framing, inner IPv6 and TCP headers, or a control message.
+/// Bytes of a control message that are looked at.
 const LOOK: usize = control::MAX_MESSAGE;
+/// Bytes of any message that are looked at first. A data message has so many in its headers; those
+/// of the client's data stay where they are: moved to the front they would be copied, accounted
+/// for twice in the socket's buffer, and never be merged with what follows.
+const FIRST_LOOK: usize = geneve::MIN_DATA_HEADER + ip::IPV4_LEN + tcp::HEADER_LEN;
+/// Bytes that all headers of a data message may have behind the outer ones.
+const MOST_INNER: usize = 1024;
 
 fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<Todo, Reason> {
     let net = &host.net;
@@ -86,9 +93,15 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
         .find(|m| m.settings.addr == from)
         .ok_or(Reason::TunnelNotMember)?;
     let keys = net.keys.read(guard).ok_or(Reason::TunnelForged)?;
-    let want = geneve::MAX_DATA_HEADER + 64;
-    let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
-    match geneve::parse(view.bytes).map_err(|_| Reason::TunnelMalformed)? {
+    let view = packet.view(FIRST_LOOK).ok_or(Reason::DropNoMemory)?;
+    let parsed = match geneve::parse(view.bytes) {
+        Err(e) if e.fault == Fault::Short && e.needed > view.bytes.len() => {
+            let view = packet.view(e.needed).ok_or(Reason::DropNoMemory)?;
+            geneve::parse(view.bytes)
+        }
+        parsed => parsed,
+    };
+    match parsed.map_err(|_| Reason::TunnelMalformed)? {
         Frame::Data {
             data,
             header_len,
@@ -145,6 +158,17 @@ struct Inner {
     covered: geneve::MacInput,
 }
 
+/// The length of the headers of a TCP packet; `None` where they are not the usual ones.
+fn headers_len(packet: &[u8]) -> Option<usize> {
+    let ip = ip::parse(packet).ok().filter(|ip| ip.protocol == ip::TCP)?;
+    let tcp = match tcp::parse(packet.get(ip.header_len..)?) {
+        Ok(seg) => seg.header_len,
+        Err(e) if e.fault == Fault::Short => e.needed,
+        Err(_) => return None,
+    };
+    ip.header_len.checked_add(tcp)
+}
+
 fn inner(
     packet: &mut Packet,
     header_len: usize,
@@ -152,7 +176,11 @@ fn inner(
     ipv6: bool,
     me: u16,
 ) -> Result<Inner, Reason> {
-    let want = header_len.saturating_add(1024);
+    let least = if ipv6 { ip::IPV6_LEN } else { ip::IPV4_LEN };
+    let least = header_len.saturating_add(least).saturating_add(tcp::HEADER_LEN);
+    let view = packet.view(least).ok_or(Reason::DropNoMemory)?;
+    let want = view.bytes.get(header_len..).and_then(headers_len);
+    let want = header_len.saturating_add(want.unwrap_or(MOST_INNER));
     let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
     let (header, inner) = view
         .bytes

@@ -99,6 +99,17 @@ class Talk:
         body, self._rest = self._rest[:length], self._rest[length:]
         return body
 
+    def skip(self, length):
+        """Takes the next `length` bytes without keeping any, `received` too; says how many came."""
+        taken = min(length, len(self._rest))
+        self._rest = self._rest[taken:]
+        while taken < length:
+            count = len(self.socket.recv(min(length - taken, 1 << 18)))
+            if not count:
+                break
+            taken += count
+        return taken
+
     def send(self, data):
         """Sends bytes as they are."""
         self.socket.sendall(data)
