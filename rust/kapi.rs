@@ -15,7 +15,9 @@
 //! | `module` | module references | any context |
 //! | `netdev` | devices and their removal | process |
 //! | `nf` | netfilter hooks | registration process; hooks softirq, LOCAL_OUT also process |
+//! | `once` | numbers read once | any context |
 //! | `pernet` | one value per network namespace | process |
+//! | `ports` | a bit for each port | any context, one writer |
 //! | `rcu` | cells that readers see whole | read under RCU; replace process |
 //! | `skb` | packets | any context |
 //! | `tap` | the device that shows what the tunnel carries | process |
@@ -34,7 +36,9 @@ pub(crate) mod lock;
 pub(crate) mod module;
 pub(crate) mod netdev;
 pub(crate) mod nf;
+pub(crate) mod once;
 pub(crate) mod pernet;
+pub(crate) mod ports;
 pub(crate) mod rcu;
 pub(crate) mod skb;
 pub(crate) mod tap;

@@ -20,6 +20,7 @@ pub mod geneve;
 pub mod http;
 pub mod icmp;
 pub mod ip;
+pub mod plain;
 pub mod reader;
 pub mod sack;
 pub mod tcp;

@@ -32,7 +32,6 @@ use crate::decide::limits::MSS_MIN_V6;
 use crate::decide::limits::TIMESTAMPS_LEN;
 use crate::decide::limits::WSCALE_MAX;
 use crate::wire::addr::Tuple;
-use crate::wire::addr::TUPLE_LEN;
 
 /// MSS values over IPv4, bytes: the legal minimum, tunnels, DSL and VPN, Ethernet, jumbo frames.
 pub const MSS_V4: [u16; 8] = [MSS_MIN_V4, 1000, 1300, 1360, 1400, 1440, 1460, 8960];
@@ -84,7 +83,32 @@ pub struct Established {
     pub epoch_delta: i8,
 }
 
-/// The cookie to answer a SYN with: our ISN.
+/// What a SYN is answered with; from one keyed hash, which gives both parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The cookie: our ISN.
+    pub isn: u32,
+    /// Where this client's clock begins.
+    start: u32,
+}
+
+impl Made {
+    /// Our timestamp: a clock that differs from client to client (one that is the same for all
+    /// tells strangers which ports are in use), with options in its low six bits.
+    ///
+    /// `clock_ms` is the farm's clock in milliseconds, wrapped to 32 bits.
+    pub fn tsval(&self, clock_ms: u32, opts: &SynOptions) -> u32 {
+        let clock = clock_ms.wrapping_add(self.start);
+        let wscale = opts
+            .wscale
+            .map_or(TS_WSCALE, |w| u32::from(w.min(WSCALE_MAX)));
+        let sack = if opts.sack { TS_SACK } else { 0 };
+        let ecn = if opts.ecn { TS_ECN } else { 0 };
+        (clock & !TS_MASK) | wscale | sack | ecn
+    }
+}
+
+/// The cookie to answer a SYN with.
 ///
 /// `prf` is the key of parity `parity` (its low bit counts). `now_s` is the farm's clock in
 /// seconds, the same on all members within an epoch.
@@ -95,12 +119,16 @@ pub fn make<P: Prf>(
     client_isn: u32,
     opts: &SynOptions,
     now_s: u64,
-) -> u32 {
+) -> Made {
     let bits = (mss_index(tuple, opts.mss) << 5)
         | (wscale_code(opts.wscale) << 2)
         | (u32::from(opts.sack) << 1)
         | u32::from(parity & 1);
-    hash(prf, tuple, client_isn, now_s / EPOCH_S, bits) | bits
+    let hash = keyed(prf, tuple, client_isn, now_s / EPOCH_S, bits);
+    Made {
+        isn: (hash as u32 & HASH_MASK) | bits,
+        start: (hash >> 32) as u32,
+    }
 }
 
 /// Verifies a cookie without looking at timestamps.
@@ -154,22 +182,6 @@ pub fn verify_with_ts<P: Prf>(
     now_s: u64,
 ) -> Option<Established> {
     verify(prfs, tuple, client_isn, cookie, now_s).map(|base| refine(base, tsecr))
-}
-
-/// Our timestamp for the SYN-ACK: a clock that differs from client to client (one that is the
-/// same for all tells strangers which ports are in use), with options in its low six bits.
-///
-/// `clock_ms` is the farm's clock in milliseconds, wrapped to 32 bits.
-pub fn make_tsval<P: Prf>(prf: &P, tuple: &Tuple, clock_ms: u32, opts: &SynOptions) -> u32 {
-    let mut input = [0; 1 + TUPLE_LEN];
-    fill(&mut input, &[&[Use::Timestamp as u8], &tuple.to_bytes()]);
-    let clock = clock_ms.wrapping_add(prf.prf(&input) as u32);
-    let wscale = opts
-        .wscale
-        .map_or(TS_WSCALE, |w| u32::from(w.min(WSCALE_MAX)));
-    let sack = if opts.sack { TS_SACK } else { 0 };
-    let ecn = if opts.ecn { TS_ECN } else { 0 };
-    clock & !TS_MASK | wscale | sack | ecn
 }
 
 /// What the low bits of our timestamp say when the client echoes it: exact window scale, SACK,
@@ -231,25 +243,44 @@ const HASH_MASK: u32 = u32::MAX << (u32::BITS - COOKIE_HASH_BITS);
 
 /// The upper 24 bits of a cookie.
 fn hash<P: Prf>(prf: &P, tuple: &Tuple, client_isn: u32, epoch: u64, bits: u32) -> u32 {
-    let mut input = [0; 1 + TUPLE_LEN + 4 + 8 + 1];
-    fill(
-        &mut input,
-        &[
-            &[Use::Cookie as u8],
-            &tuple.to_bytes(),
-            &client_isn.to_be_bytes(),
-            &epoch.to_be_bytes(),
-            &[bits as u8],
-        ],
-    );
-    prf.prf(&input) as u32 & HASH_MASK
+    keyed(prf, tuple, client_isn, epoch, bits) as u32 & HASH_MASK
 }
 
-/// Writes the parts one behind the other.
-fn fill(out: &mut [u8], parts: &[&[u8]]) {
-    for (to, &from) in out.iter_mut().zip(parts.iter().copied().flatten()) {
-        *to = from;
+/// The keyed hash: its lower half is for the cookie, its upper half for the client's clock. In
+/// words, as SipHash reads them, and no more of them than it takes: each costs two rounds.
+fn keyed<P: Prf>(prf: &P, tuple: &Tuple, client_isn: u32, epoch: u64, bits: u32) -> u64 {
+    let join = |high: u32, low: u32| (u64::from(high) << 32) | u64::from(low);
+    let ports = (u32::from(tuple.client_port) << 16) | u32::from(tuple.vip_port);
+    let connection = join(ports, client_isn);
+    // Two bytes and an epoch in six: for all time that there is.
+    let bits = (u64::from(Use::Cookie as u8) << 56) | (u64::from(bits as u8) << 48);
+    let rest = bits | (epoch & (u64::MAX >> 16));
+    // Families differ by the length, which SipHash takes in too.
+    match (tuple.client.as_v4(), tuple.vip.as_v4()) {
+        (Some(client), Some(vip)) => {
+            let addresses = join(u32::from_be_bytes(client), u32::from_be_bytes(vip));
+            prf.prf(&bytes::<24>(&[addresses, connection, rest]))
+        }
+        _ => {
+            let (client, vip) = (tuple.client.0, tuple.vip.0);
+            let (client, vip) = (u128::from_be_bytes(client), u128::from_be_bytes(vip));
+            let [c0, c1] = [(client >> 64) as u64, client as u64];
+            let [v0, v1] = [(vip >> 64) as u64, vip as u64];
+            prf.prf(&bytes::<48>(&[c0, c1, v0, v1, connection, rest]))
+        }
     }
+}
+
+/// Words one behind the other.
+#[inline]
+fn bytes<const N: usize>(words: &[u64]) -> [u8; N] {
+    let mut out = [0; N];
+    for (to, word) in out.chunks_exact_mut(8).zip(words) {
+        if let Some(to) = to.first_chunk_mut::<8>() {
+            *to = word.to_le_bytes();
+        }
+    }
+    out
 }
 
 fn mss_table(tuple: &Tuple) -> &'static [u16; 8] {
@@ -331,7 +362,7 @@ mod tests {
             [None, Some(&key)],
             tuple,
             ISN,
-            make(&key, 1, tuple, ISN, opts, NOW),
+            make(&key, 1, tuple, ISN, opts, NOW).isn,
             NOW,
         )
     }
@@ -387,7 +418,7 @@ mod tests {
     #[test]
     fn three_epochs_and_no_more() {
         let key = Toy(5);
-        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW);
+        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW).isn;
         let at = |now| verify([Some(&key), None], &V4, ISN, cookie, now).map(|e| e.epoch_delta);
         assert_eq!(at(NOW - EPOCH_S - 1), None);
         assert_eq!(at(NOW - EPOCH_S), Some(1));
@@ -398,9 +429,9 @@ mod tests {
         assert_eq!(at(NOW + 2 * EPOCH_S - 1), Some(-1));
         assert_eq!(at(NOW + 2 * EPOCH_S), None);
         // Both ends of time: no epoch before 0, none after the last.
-        let first = make(&key, 0, &V4, ISN, &OPTS, 0);
+        let first = make(&key, 0, &V4, ISN, &OPTS, 0).isn;
         assert!(verify([Some(&key), None], &V4, ISN, first, 0).is_some());
-        let last = make(&key, 0, &V4, ISN, &OPTS, u64::MAX);
+        let last = make(&key, 0, &V4, ISN, &OPTS, u64::MAX).isn;
         assert!(verify([Some(&key), None], &V4, ISN, last, u64::MAX).is_some());
     }
 
@@ -408,7 +439,7 @@ mod tests {
     fn the_key_of_its_parity_and_no_other() {
         let (even, odd) = (Toy(5), Toy(6));
         for (parity, prf) in [(0u8, &even), (1, &odd)] {
-            let cookie = make(prf, parity, &V6, ISN, &OPTS, NOW);
+            let cookie = make(prf, parity, &V6, ISN, &OPTS, NOW).isn;
             let got = verify([Some(&even), Some(&odd)], &V6, ISN, cookie, NOW);
             assert_eq!(got.map(|e| e.key), Some(parity));
             assert_eq!(
@@ -423,7 +454,7 @@ mod tests {
     fn whatever_is_changed_is_refused() {
         let key = Toy(5);
         let keys = [Some(&key), Some(&key)];
-        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW);
+        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW).isn;
         for bit in 0..32 {
             assert_eq!(verify(keys, &V4, ISN, cookie ^ (1 << bit), NOW), None);
             assert_eq!(verify(keys, &V4, ISN ^ (1 << bit), cookie, NOW), None);
@@ -459,8 +490,8 @@ mod tests {
                     timestamps: true,
                     ecn,
                 };
-                let cookie = make(&key, 0, &V4, ISN, &opts, NOW);
-                let ts = make_tsval(&key, &V4, 77_777, &opts);
+                let cookie = make(&key, 0, &V4, ISN, &opts, NOW).isn;
+                let ts = make(&key, 0, &V4, ISN, &opts, NOW).tsval(77_777, &opts);
                 assert_eq!(read_tsecr(ts), (wscale, sack, ecn));
                 let got = verify_with_ts([Some(&key), None], &V4, ISN, cookie, Some(ts), NOW);
                 let got = got.map(|e| (e.snd_wscale, e.sack, e.ecn));
@@ -472,7 +503,7 @@ mod tests {
     #[test]
     fn a_timestamp_that_disagrees_does_not_count() {
         let key = Toy(5);
-        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW);
+        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW).isn;
         let plain = verify([Some(&key), None], &V4, ISN, cookie, NOW);
         assert!(plain.is_some());
         for lie in [
@@ -492,7 +523,7 @@ mod tests {
                 ..OPTS
             },
         ] {
-            let ts = make_tsval(&key, &V4, 1, &lie);
+            let ts = make(&key, 0, &V4, ISN, &OPTS, NOW).tsval(1, &lie);
             let got = verify_with_ts([Some(&key), None], &V4, ISN, cookie, Some(ts), NOW);
             assert_eq!(got, plain);
         }
@@ -505,7 +536,7 @@ mod tests {
     #[test]
     fn timestamp_clock_runs_and_differs_by_client() {
         let key = Toy(5);
-        let at = |tuple, ms| make_tsval(&key, tuple, ms, &OPTS);
+        let at = |tuple, ms| make(&key, 0, tuple, ISN, &OPTS, NOW).tsval(ms, &OPTS);
         assert_eq!(at(&V4, 64_000).wrapping_sub(at(&V4, 0)), 64_000);
         // Over the wrap of the clock too.
         assert_eq!(at(&V4, 64).wrapping_sub(at(&V4, u32::MAX - 63)), 128);
@@ -520,7 +551,7 @@ mod tests {
     fn early_segments_are_found() {
         let key = Toy(5);
         let keys = [Some(&key), None];
-        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW);
+        let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW).isn;
         let want = verify(keys, &V4, ISN, cookie, NOW);
         for k in 1u8..=11 {
             for (size, timestamps, found) in [

@@ -22,7 +22,6 @@ pub trait BlockCipher {
 #[derive(Clone, Copy)]
 pub(crate) enum Use {
     Cookie = 1,
-    Timestamp = 2,
     Rendezvous = 3,
     Client = 5,
 }

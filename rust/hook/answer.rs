@@ -117,11 +117,11 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
         // Whether ECN was agreed survives only in a timestamp.
         ecn: o.timestamps.is_some() && tcp.seg.flags & ecn == ecn,
     };
-    let isn = key.isn(&tcp.tuple, tcp.seg.seq, &options, net.now_s());
+    let made = key.cookie(&tcp.tuple, tcp.seg.seq, &options, net.now_s());
     let header = tcp::Header {
         src_port: tcp.tuple.vip_port,
         dst_port: tcp.tuple.client_port,
-        seq: isn,
+        seq: made.isn,
         ack: tcp.seg.seq.wrapping_add(1),
         flags: flags::SYN | flags::ACK | if options.ecn { flags::ECE } else { 0 },
         window: window(tcp.ipv6(), tcp.fabric_mtu),
@@ -131,7 +131,7 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
         sack_permitted: o.sack_permitted,
         timestamps: o
             .timestamps
-            .map(|(val, _)| (key.tsval(&tcp.tuple, net.now_ms(), &options), val)),
+            .map(|(val, _)| (made.tsval(net.now_ms() as u32, &options), val)),
         wscale: o.wscale.map(|_| RCV_WSCALE),
     };
     let mut buf = [0; ROOM];

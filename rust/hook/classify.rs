@@ -9,6 +9,7 @@ use crate::{
         addr::Tuple,
         icmp::{self, Quote},
         ip::{self, Ip},
+        plain::Plain,
         tcp::{self, Segment},
         Fault,
     },
@@ -21,8 +22,14 @@ pub(super) struct Tcp<'c> {
     pub(super) service: &'c Arc<Service>,
     /// Its connection.
     pub(super) tuple: Tuple,
-    /// IP header.
-    pub(super) ip: Ip,
+    /// Of IPv6.
+    six: bool,
+    /// Where the TCP header starts.
+    l4: usize,
+    /// TOS or traffic class.
+    pub(super) tos: u8,
+    /// TTL or hop limit.
+    pub(super) ttl: u8,
     /// TCP header.
     pub(super) seg: Segment,
     /// Bytes of payload.
@@ -36,17 +43,17 @@ pub(super) struct Tcp<'c> {
 impl Tcp<'_> {
     /// IPv6.
     pub(super) fn ipv6(&self) -> bool {
-        self.ip.version == 6
+        self.six
     }
 
     /// Where the TCP header starts.
     pub(super) fn l4(&self) -> usize {
-        self.ip.header_len
+        self.l4
     }
 
     /// Where the payload starts.
     pub(super) fn payload(&self) -> usize {
-        self.ip.header_len.saturating_add(self.seg.header_len)
+        self.l4.saturating_add(self.seg.header_len)
     }
 
     /// Any of the control bits is set.
@@ -62,6 +69,21 @@ impl Tcp<'_> {
     /// Length as the IP header says, without padding.
     pub(super) fn total_len(&self) -> usize {
         self.payload().saturating_add(self.payload_len as usize)
+    }
+}
+
+impl From<&Tcp<'_>> for Plain {
+    fn from(t: &Tcp<'_>) -> Self {
+        Self {
+            tuple: t.tuple,
+            l4: t.l4(),
+            seq: t.seg.seq,
+            ack: t.seg.ack,
+            flags: t.seg.flags,
+            window: t.seg.window,
+            header_len: t.seg.header_len,
+            payload_len: t.payload_len,
+        }
     }
 }
 
@@ -120,8 +142,38 @@ const MOST_IP: usize = ip::IPV6_LEN + 400;
 /// The same and TCP's.
 const MOST_HEADERS: usize = MOST_IP + tcp::MAX_HEADER_LEN;
 
-/// Says what a packet is. Cheap for what is not ours: one load of a port bitmap.
+/// The rest of what there is to know of a packet that is plain.
 #[inline]
+pub(super) fn closer<'c>(config: &'c Config, packet: &mut Packet, p: &Plain) -> Class<'c> {
+    let Some(service) = config.service(&p.tuple.vip, p.tuple.vip_port) else {
+        return Class::Other;
+    };
+    let Some(v) = packet.view(p.payload()) else {
+        return Class::NoMemory;
+    };
+    let header = v.bytes.get(p.l4..).unwrap_or_default();
+    let (Ok(seg), Some(&[a, b, _, _, _, _, _, hops, ttl, ..])) = (
+        tcp::parse(header),
+        v.bytes.first_chunk::<{ ip::IPV4_LEN }>(),
+    ) else {
+        return Class::Malformed;
+    };
+    let six = p.l4 != ip::IPV4_LEN;
+    Class::Tcp(Tcp {
+        service,
+        tuple: p.tuple,
+        six,
+        l4: p.l4,
+        tos: if six { (a << 4) | (b >> 4) } else { b },
+        ttl: if six { hops } else { ttl },
+        seg,
+        payload_len: p.payload_len,
+        ifindex: v.ifindex,
+        fabric_mtu: config.farm.fabric_mtu,
+    })
+}
+
+/// Says what a packet is that is not [plain](Plain).
 pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) -> Class<'c> {
     let mut want = 60;
     let (ip, ports, len, ifindex, gso) = loop {
@@ -202,7 +254,10 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
     Class::Tcp(Tcp {
         service,
         tuple,
-        ip,
+        six: ip.version == 6,
+        l4: ip.header_len,
+        tos: ip.tos,
+        ttl: ip.ttl,
         seg,
         payload_len: payload_len as u32,
         ifindex,

@@ -148,8 +148,7 @@ fn listens(host: &Host, guard: &Guard, member: &Member, service: &Service) -> Op
 pub(super) fn servable(host: &Host, guard: &Guard, config: &Config, service: &Service) -> bool {
     let clock = host.net.clock(config);
     let could = |m: &Member| {
-        listens(host, guard, m, service).is_some()
-            && m.seen(guard, config, &clock).state != State::Down
+        listens(host, guard, m, service).is_some() && m.state(guard, config, &clock) != State::Down
     };
     config.me().is_some_and(could) || config.others().any(could)
 }
@@ -236,7 +235,7 @@ pub(super) fn at_home(
             let clock = net.clock(config);
             let down = config
                 .member(home)
-                .is_none_or(|m| m.seen(guard, config, &clock).state == State::Down);
+                .is_none_or(|m| m.state(guard, config, &clock) == State::Down);
             match known {
                 // Who handed it over may not tell of a new home; it meant us.
                 Some(a) if !down => Home::NotMine(a),
@@ -348,7 +347,7 @@ fn by_sid(
     // A member that is drained by moving its sessions is there, but not for the next connection.
     let alive = config
         .member(home)
-        .is_some_and(|m| m.seen(guard, config, &clock).state != State::Down && !m.live.moves(now));
+        .is_some_and(|m| m.state(guard, config, &clock) != State::Down && !m.live.moves(now));
     let owner = if alive {
         home
     } else {

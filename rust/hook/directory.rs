@@ -179,7 +179,7 @@ fn found(
 ) -> Option<Terms> {
     let net = &host.net;
     let member = config.member(owner).filter(|m| !m.local)?;
-    if member.seen(guard, config, &net.clock(config)).state == MemberState::Down {
+    if member.state(guard, config, &net.clock(config)) == MemberState::Down {
         return None;
     }
     let terms = Terms {

@@ -7,11 +7,12 @@
 use kernel::sync::rcu::Guard;
 
 use super::{
-    classify::{classify, Class, Tcp, Way},
+    classify::{classify, Class, Way},
     host::Host, //
 };
 use crate::{
     decide::{
+        flow::State,
         insert::{self, Attributes, Place},
         limits,
         reason::Reason,
@@ -28,7 +29,12 @@ use crate::{
         flow::Flow,
         service::{SameSite, Service},
     },
-    wire::{addr::Tuple, http::response::Fieldset, tcp::seq},
+    wire::{
+        addr::Tuple,
+        http::response::Fieldset,
+        plain::Plain,
+        tcp::{self, flags, seq},
+    },
 };
 use Read::{Begun, More};
 
@@ -37,17 +43,27 @@ pub(super) struct Egress;
 
 impl Hook for Egress {
     type State = Host;
+    type Read = Option<Plain>;
 
     #[inline]
-    fn call(host: &Host, guard: &Guard, mut packet: HookPacket) -> Verdict {
+    fn read(bytes: &[u8], len: usize) -> Option<Plain> {
+        Plain::parse(bytes, len, false)
+    }
+
+    #[inline]
+    fn call(host: &Host, guard: &Guard, mut packet: HookPacket, plain: Option<Plain>) -> Verdict {
         let net = &host.net;
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        let Class::Tcp(tcp) = classify(config, &mut packet, Way::Out) else {
-            return packet.accept();
+        let p = match plain {
+            Some(p) => p,
+            None => match classify(config, &mut packet, Way::Out) {
+                Class::Tcp(tcp) => Plain::from(&tcp),
+                _ => return packet.accept(),
+            },
         };
-        let Some(flow) = net.flows.get(guard, &tcp.tuple) else {
+        let Some(flow) = net.flows.get(guard, &p.tuple) else {
             return packet.accept();
         };
         if flow.owner() != config.local {
@@ -55,23 +71,27 @@ impl Hook for Egress {
         }
         let now = net.uptime();
         flow.touch(now);
-        flow.on(now, |f| f.on_server_segment(tcp.seg.flags));
-        if tcp.payload_len > 0 {
-            net.requests.answered(&flow, time::boot_ms());
+        if p.has(flags::FIN | flags::RST) || flow.status().state == State::Decided {
+            flow.on(now, |f| f.on_server_segment(p.flags));
         }
-        if flow.wants_insert() && tcp.payload_len > 0 {
-            match read(host, guard, &packet, &tcp, flow) {
-                Ok(More) => {}
-                Ok(Begun) => net.count(Reason::Inserted),
-                Err(why) => {
-                    net.edits.stop_reading(guard, flow);
-                    net.count(why);
+        if p.payload_len > 0 {
+            net.requests.answered(&flow, time::coarse_ms());
+        }
+        if flow.wants_insert() && p.payload_len > 0 {
+            if let Some(service) = config.service(&p.tuple.vip, p.tuple.vip_port) {
+                match read(host, guard, service, &packet, &p, flow) {
+                    Ok(More) => {}
+                    Ok(Begun) => net.count(Reason::Inserted),
+                    Err(why) => {
+                        net.edits.stop_reading(guard, flow);
+                        net.count(why);
+                    }
                 }
             }
         }
         match flow.shift() {
             None => packet.accept(),
-            Some(shift) => shifted(host, guard, packet, &tcp, flow, shift),
+            Some(shift) => shifted(host, guard, packet, &p, flow, shift),
         }
     }
 }
@@ -89,16 +109,17 @@ enum Read {
 fn read(
     host: &Host,
     guard: &Guard,
+    service: &Service,
     packet: &Packet,
-    tcp: &Tcp<'_>,
+    p: &Plain,
     flow: Ref<'_, Tuple, Flow>,
 ) -> Result<Read, Reason> {
     let net = &host.net;
     let Some(next) = flow.response_at() else {
         return Ok(More);
     };
-    let seq = tcp.seg.seq;
-    let end = seq.wrapping_add(tcp.payload_len);
+    let seq = p.seq;
+    let end = seq.wrapping_add(p.payload_len);
     if seq::le(end, next) {
         // Read before.
         return Ok(More);
@@ -110,9 +131,9 @@ fn read(
     let skip = next.wrapping_sub(seq) as usize;
     let want = end.wrapping_sub(next) as usize;
     let mut finder = net.edits.reader(guard, flow).ok_or(Reason::InsertFailed)?;
-    let name = tcp.service.settings.cookie.as_bytes();
+    let name = service.settings.cookie.as_bytes();
     let mut fed = 0usize;
-    packet.for_each_chunk(tcp.payload().saturating_add(skip), want, |bytes| {
+    packet.for_each_chunk(p.payload().saturating_add(skip), want, |bytes| {
         fed = fed.saturating_add(bytes.len());
         finder.feed(bytes, name)
     });
@@ -120,7 +141,7 @@ fn read(
         Place::At { offset, fields } => {
             let at = next.wrapping_add(offset as u32);
             let room = packet.sender().map(|s| s.wnd_end.wrapping_sub(at));
-            put(host, guard, tcp, flow, at, fields.as_ref(), room)?;
+            put(host, guard, service, flow, at, fields.as_ref(), room)?;
             net.edits.stop_reading(guard, flow);
             Ok(Begun)
         }
@@ -141,7 +162,7 @@ fn read(
 fn put(
     host: &Host,
     guard: &Guard,
-    tcp: &Tcp<'_>,
+    service: &Service,
     flow: Ref<'_, Tuple, Flow>,
     at: u32,
     fields: Option<&Fieldset>,
@@ -155,7 +176,7 @@ fn put(
         return Err(Reason::InsertCacheable);
     }
     let mut buf = [0; limits::INSERT_MAX as usize];
-    let bytes = line(host, guard, tcp.service, flow, fields, &mut buf);
+    let bytes = line(host, guard, service, flow, fields, &mut buf);
     let bytes = bytes.ok_or(Reason::InsertFailed)?;
     if room.is_some_and(|room| !insert::fits(bytes.len(), room)) {
         return Err(Reason::InsertWindow);
@@ -198,7 +219,7 @@ fn shifted(
     host: &Host,
     guard: &Guard,
     mut packet: HookPacket,
-    tcp: &Tcp<'_>,
+    p: &Plain,
     flow: Ref<'_, Tuple, Flow>,
     mut shift: Shift,
 ) -> Verdict {
@@ -206,13 +227,10 @@ fn shifted(
     if let Some(sender) = packet.sender() {
         shift = net.edits.accepted(guard, flow, shift, sender.una);
     }
-    let l4 = tcp.l4();
-    match shift.outgoing(tcp.seg.seq, tcp.payload_len, tcp.seg.flags) {
+    match shift.outgoing(p.seq, p.payload_len, p.flags) {
         Outgoing::Before => packet.accept(),
         Outgoing::After { seq } => {
-            if packet.writable(tcp.payload()).is_none()
-                || !packet.replace_tcp(l4, 4, &seq.to_be_bytes())
-            {
+            if !packet.replace_tcp_u32(p.l4, tcp::SEQ_OFFSET, seq) {
                 // Unshifted it would corrupt the stream; the stack sends it again.
                 net.count(Reason::DropNoMemory);
                 return packet.drop();
@@ -221,10 +239,11 @@ fn shifted(
             packet.accept()
         }
         Outgoing::Split { offset } => {
-            let done = net.edits.bytes(guard, &tcp.tuple).and_then(|bytes| {
-                let (header, at, mss) = (tcp.seg.header_len, offset as usize, flow.terms().mss);
+            let done = net.edits.bytes(guard, &p.tuple).and_then(|bytes| {
+                let (header, at, mss) = (p.header_len, offset as usize, flow.terms().mss);
+                let ipv6 = !p.tuple.vip.is_v4();
                 packet
-                    .insert_tcp(l4, header, at, bytes.as_bytes(), mss, tcp.ipv6())
+                    .insert_tcp(p.l4, header, at, bytes.as_bytes(), mss, ipv6)
                     .ok()
             });
             if done.is_none() {

@@ -63,7 +63,7 @@ pub(crate) fn session(host: &Host, guard: &Guard, config: &Config, text: &[u8; 3
     let down = target != 0
         && config
             .member(target)
-            .is_none_or(|m| m.seen(guard, config, &net.clock(config)).state == MemberState::Down);
+            .is_none_or(|m| m.state(guard, config, &net.clock(config)) == MemberState::Down);
     Session {
         verdict,
         claims: Some((claims, key)),

@@ -340,7 +340,7 @@ fn owner_alive(host: &Host, guard: &Guard, config: &Config, waiting: &Waiting) -
         return false;
     };
     let clock = host.net.clock(config);
-    let down = |m: &member::Member| m.seen(guard, config, &clock).state == member::State::Down;
+    let down = |m: &member::Member| m.state(guard, config, &clock) == member::State::Down;
     owner == config.local || config.member(owner).is_some_and(|m| !down(m))
 }
 

@@ -27,6 +27,7 @@ use crate::{
     decide::limits::MEMBERS_MAX,
     kapi::{
         lock::BhLock,
+        nf::{Glance, Glances},
         pernet::{NetNs, PerNet},
         rcu::RcuCell,
         tap::Tap,
@@ -136,6 +137,12 @@ impl PerNet for Host {
         this.tunnel.replace(None);
         *this.tap.lock() = None;
         this.net.pending.clear();
+    }
+}
+
+impl Glances for Host {
+    fn glance(&self) -> Option<Glance<'_>> {
+        self.net.glance()
     }
 }
 

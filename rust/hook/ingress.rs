@@ -9,7 +9,7 @@ use kernel::sync::rcu::Guard;
 
 use super::{
     answer,
-    classify::{classify, Class, Tcp, Way},
+    classify::{self, classify, Class, Tcp, Way},
     decision,
     deliver::Handshake,
     directory,
@@ -29,7 +29,10 @@ use crate::{
         tcp::{self as stack, Socket},
     },
     table::{config::Config, flow::Flow, keys::KeyRing, member::State as MemberState},
-    wire::tcp::flags,
+    wire::{
+        plain::Plain,
+        tcp::flags, //
+    },
 };
 
 /// The hook on a device.
@@ -37,16 +40,30 @@ pub(super) struct Ingress;
 
 impl Hook for Ingress {
     type State = Host;
+    type Read = Option<Plain>;
 
     #[inline]
-    fn call(host: &Host, guard: &Guard, mut packet: HookPacket) -> Verdict {
+    fn read(bytes: &[u8], len: usize) -> Option<Plain> {
+        Plain::parse(bytes, len, true)
+    }
+
+    #[inline]
+    fn call(host: &Host, guard: &Guard, mut packet: HookPacket, plain: Option<Plain>) -> Verdict {
         let net = &host.net;
-        net.count(Reason::Packets);
         let Some(config) = net.config(guard) else {
             net.count(Reason::PassUnconfigured);
             return packet.accept();
         };
-        let mut class = classify(config, &mut packet, Way::In);
+        let mut class = match plain {
+            Some(plain) => {
+                packet = match settled(host, guard, config, packet, &plain) {
+                    Ok(verdict) => return verdict,
+                    Err(packet) => packet,
+                };
+                classify::closer(config, &mut packet, &plain)
+            }
+            None => classify(config, &mut packet, Way::In),
+        };
         if let Class::Fragment(Some(part)) = class {
             packet = match packet.reassemble(net.ns, part.total_len, part.ipv6) {
                 Reassembled::Whole(whole) => {
@@ -91,6 +108,68 @@ fn done(packet: HookPacket) -> Verdict {
     let (packet, verdict) = packet.steal();
     packet.consume();
     verdict
+}
+
+/// A packet of a connection whose owner has it, not its first: nearly all are. Such a one needs no
+/// look at its options, its checksum, or anything else; what it may be apart from that, [`service`]
+/// finds.
+#[inline]
+fn settled(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    mut packet: HookPacket,
+    p: &Plain,
+) -> Result<Verdict, HookPacket> {
+    let net = &host.net;
+    if p.has(flags::SYN) {
+        return Err(packet);
+    }
+    let Some(flow) = net.flows.get(guard, &p.tuple) else {
+        return Err(packet);
+    };
+    let status = flow.status();
+    if status.state != State::Live || status.kept() || status.expects_first() {
+        return Err(packet);
+    }
+    if status.role != Role::Entry {
+        // It would pass whatever becomes of the service or of this member.
+        flow.touch(net.uptime());
+        net.count(Reason::PassLocal);
+        return Ok(packet.accept());
+    }
+    let able = config.local != 0 && net.keys.read(guard).is_some();
+    if !able || config.service(&p.tuple.vip, p.tuple.vip_port).is_none() {
+        return Err(packet);
+    }
+    flow.touch(net.uptime());
+    if p.has(flags::FIN | flags::RST) {
+        let segment = ClientSegment {
+            flags: p.flags,
+            payload_len: p.payload_len,
+            first: First::No,
+            socket: false,
+        };
+        flow.on(net.uptime(), |f| f.on_client_segment(&segment));
+    }
+    // Padding must not travel as data.
+    if packet.trim(p.total_len()).is_err() {
+        net.count(Reason::DropNoMemory);
+        return Ok(packet.drop());
+    }
+    let (packet, verdict) = packet.steal();
+    let (tuple, terms) = (&p.tuple, flow.terms());
+    encap::relay(
+        host,
+        guard,
+        config,
+        packet,
+        tuple,
+        p.l4,
+        &terms,
+        With::Relay,
+    );
+    Ok(verdict)
 }
 
 /// A TCP packet to a service.
@@ -286,7 +365,7 @@ fn is_down(host: &Host, guard: &Guard, config: &Config, owner: u16) -> bool {
     let clock = host.net.clock(config);
     config
         .member(owner)
-        .is_none_or(|m| m.seen(guard, config, &clock).state == MemberState::Down)
+        .is_none_or(|m| m.state(guard, config, &clock) == MemberState::Down)
 }
 
 /// A SYN that belongs to nothing that is live.

@@ -123,8 +123,8 @@ pub(super) fn early(
     hs: &Handshake,
 ) -> Verdict {
     let manner = Manner {
-        tos: tcp.ip.tos,
-        ttl: tcp.ip.ttl,
+        tos: tcp.tos,
+        ttl: tcp.ttl,
         stamps: None,
         window: 0,
         promised: answer::window(tcp.ipv6(), tcp.fabric_mtu),

@@ -9,7 +9,7 @@
 use kernel::sync::rcu::Guard;
 
 use super::{
-    classify::{classify, Class, Tcp, Way},
+    classify::{self, classify, Class, Tcp, Way},
     host::Host, //
 };
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
         tcp::{self as stack, Agreed, Socket},
         time,
     },
-    table::flow::Flow,
+    table::{config::Config, flow::Flow},
+    wire::{plain::Plain, tcp::flags},
 };
 
 /// The hook in LOCAL_IN.
@@ -30,40 +31,68 @@ pub(super) struct Spawn;
 
 impl Hook for Spawn {
     type State = Host;
+    type Read = Option<Plain>;
 
-    fn call(host: &Host, guard: &Guard, mut packet: HookPacket) -> Verdict {
+    #[inline]
+    fn read(bytes: &[u8], len: usize) -> Option<Plain> {
+        Plain::parse(bytes, len, true)
+    }
+
+    fn call(host: &Host, guard: &Guard, mut packet: HookPacket, plain: Option<Plain>) -> Verdict {
         let net = &host.net;
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        let Class::Tcp(tcp) = classify(config, &mut packet, Way::In) else {
+        if plain.is_some_and(|p| to_socket(host, guard, config, &p)) {
+            return packet.accept();
+        }
+        let class = match &plain {
+            Some(plain) => classify::closer(config, &mut packet, plain),
+            None => classify(config, &mut packet, Way::In),
+        };
+        let Class::Tcp(tcp) = class else {
             return packet.accept();
         };
-        let Some(flow) = net.flows.get(guard, &tcp.tuple) else {
-            return packet.accept();
-        };
-        if flow.owner() != config.local || tcp.is_syn() {
+        if plain.is_none() && to_socket(host, guard, config, &Plain::from(&tcp)) {
             return packet.accept();
         }
-        if tcp.payload_len > 0 {
-            net.requests.asked(&flow, time::boot_ms());
+        match net.flows.get(guard, &tcp.tuple) {
+            Some(flow) => decided(host, packet, &tcp, &flow),
+            None => packet.accept(),
         }
-        // A copy of the first segment may come when its socket is gone but that is not known yet.
-        let begins = tcp.payload_len > 0 && tcp.seg.seq == flow.client_isn().wrapping_add(1);
-        if flow.status().state == State::Live && !begins {
-            flow.on(net.uptime(), |f| {
-                f.on_client_segment(&segment(&tcp, First::No, true))
-            });
-            return packet.accept();
-        }
-        decided(host, packet, &tcp, &flow)
     }
 }
 
-fn segment(tcp: &Tcp<'_>, first: First, socket: bool) -> ClientSegment {
+/// Whether a segment can be left to the stack: of a connection that is none of ours, or has its
+/// socket.
+#[inline]
+fn to_socket(host: &Host, guard: &Guard, config: &Config, p: &Plain) -> bool {
+    let net = &host.net;
+    let Some(flow) = net.flows.get(guard, &p.tuple) else {
+        return true;
+    };
+    if flow.owner() != config.local || p.is_syn() {
+        return true;
+    }
+    if p.payload_len > 0 {
+        net.requests.asked(&flow, time::coarse_ms());
+    }
+    // A copy of the first segment may come when its socket is gone but that is not known yet.
+    let begins = p.payload_len > 0 && p.seq == flow.client_isn().wrapping_add(1);
+    if flow.status().state != State::Live || begins {
+        return false;
+    }
+    if p.has(flags::FIN | flags::RST) {
+        let segment = segment(p, First::No, true);
+        flow.on(net.uptime(), |f| f.on_client_segment(&segment));
+    }
+    true
+}
+
+fn segment(p: &Plain, first: First, socket: bool) -> ClientSegment {
     ClientSegment {
-        flags: tcp.seg.flags,
-        payload_len: tcp.payload_len,
+        flags: p.flags,
+        payload_len: p.payload_len,
         first,
         socket,
     }
@@ -80,7 +109,7 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
     let first = if same { First::Same } else { First::No };
     let here = matches!(socket, Socket::Full | Socket::Request);
     match flow.on(net.uptime(), |f| {
-        f.on_client_segment(&segment(tcp, first, here))
+        f.on_client_segment(&segment(&Plain::from(tcp), first, here))
     }) {
         // A full accept queue empties: as the kernel does for its own handshakes, each of the
         // client's retransmissions tries again.

@@ -55,7 +55,7 @@ impl Job for SweepJob {
     type State = Host;
 
     fn run(host: ArcBorrow<'_, Host>) -> u32 {
-        host.net.requests.sweep(time::boot_ms());
+        host.net.requests.sweep(time::coarse_ms());
         let swept = flows(&host)
             .and_then(|()| sessions(&host))
             .and_then(|()| directory::sweep(&host));

@@ -6,18 +6,18 @@
 use kernel::sync::rcu::Guard;
 
 use super::{
-    classify::{classify, Class, Tcp, Way},
+    classify::{classify, Class, Way},
     host::Host,
     icmp, //
 };
 use crate::{
-    decide::reason::Reason,
+    decide::{reason::Reason, shift::Shift},
     kapi::{
         nf::{Hook, HookPacket, Verdict},
         skb::Packet,
     },
-    table::flow::Flow,
     wire::{
+        plain::{only_stamps, Plain},
         sack,
         tcp::{self, flags},
     },
@@ -28,36 +28,42 @@ pub(super) struct Unshift;
 
 impl Hook for Unshift {
     type State = Host;
+    type Read = Option<Plain>;
 
     #[inline]
-    fn call(host: &Host, guard: &Guard, mut packet: HookPacket) -> Verdict {
+    fn read(bytes: &[u8], len: usize) -> Option<Plain> {
+        Plain::parse(bytes, len, true)
+    }
+
+    #[inline]
+    fn call(host: &Host, guard: &Guard, mut packet: HookPacket, plain: Option<Plain>) -> Verdict {
         let net = &host.net;
-        if net.edits.shifted() == 0 {
-            return packet.accept();
-        }
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        let tcp = match classify(config, &mut packet, Way::In) {
-            Class::Tcp(tcp) => tcp,
-            Class::Icmp(error) => {
-                return match icmp::unshift(host, guard, &mut packet, &error) {
-                    Some(()) => packet.accept(),
-                    None => {
-                        net.count(Reason::DropNoMemory);
-                        packet.drop()
-                    }
-                };
-            }
-            _ => return packet.accept(),
+        let p = match plain {
+            Some(p) => p,
+            None => match classify(config, &mut packet, Way::In) {
+                Class::Tcp(tcp) => Plain::from(&tcp),
+                Class::Icmp(error) => {
+                    return match icmp::unshift(host, guard, &mut packet, &error) {
+                        Some(()) => packet.accept(),
+                        None => {
+                            net.count(Reason::DropNoMemory);
+                            packet.drop()
+                        }
+                    };
+                }
+                _ => return packet.accept(),
+            },
         };
-        let Some(flow) = net.flows.get(guard, &tcp.tuple) else {
+        let Some(flow) = net.flows.get(guard, &p.tuple) else {
             return packet.accept();
         };
-        if flow.shift().is_none() || !tcp.has(flags::ACK) {
+        let Some(shift) = flow.shift().filter(|_| p.has(flags::ACK)) else {
             return packet.accept();
-        }
-        match unshift(&mut packet, &tcp, &flow) {
+        };
+        match unshift(&mut packet, &p, &shift, flow.snd_wscale()) {
             Some(()) => {
                 net.count(Reason::Unshifted);
                 packet.accept()
@@ -71,28 +77,27 @@ impl Hook for Unshift {
     }
 }
 
-/// Translates acknowledgement, window and SACK blocks into the server's numbers.
-fn unshift(packet: &mut Packet, t: &Tcp<'_>, flow: &Flow) -> Option<()> {
-    let shift = flow.shift()?;
-    let seg = &t.seg;
-    let ack = shift.ack(seg.ack);
-    let l4 = t.l4();
-    packet.writable(t.payload())?;
-    if ack != seg.ack && !packet.replace_tcp(l4, 8, &ack.to_be_bytes()) {
-        return None;
-    }
-    let scale = if t.has(flags::SYN) {
-        0
-    } else {
-        flow.snd_wscale()
+/// Translates acknowledgement, window and SACK blocks into the server's numbers. `wscale` is the
+/// client's.
+fn unshift(packet: &mut Packet, p: &Plain, shift: &Shift, wscale: u8) -> Option<()> {
+    let l4 = p.l4;
+    let header = packet.writable(p.payload())?.get(l4..)?;
+    let sack = match header.get(tcp::HEADER_LEN..) {
+        Some(options) if !only_stamps(options) => tcp::parse(header).ok()?.options.sack,
+        _ => None,
     };
-    let window = shift.window(seg.ack, seg.window, scale);
-    if window != seg.window && !packet.replace_tcp(l4, 14, &window.to_be_bytes()) {
+    let ack = shift.ack(p.ack);
+    if ack != p.ack && !packet.replace_tcp_u32(l4, tcp::ACK_OFFSET, ack) {
         return None;
     }
-    if let Some(found) = seg.options.sack {
+    let scale = if p.has(flags::SYN) { 0 } else { wscale };
+    let window = shift.window(p.ack, p.window, scale);
+    if window != p.window && !packet.replace_tcp(l4, 14, &window.to_be_bytes()) {
+        return None;
+    }
+    if let Some(found) = sack {
         let mut header = [0; tcp::MAX_HEADER_LEN];
-        let header = header.get_mut(..seg.header_len)?;
+        let header = header.get_mut(..p.header_len)?;
         if !packet.copy(l4, header) {
             return None;
         }

@@ -4,7 +4,10 @@
 //!
 //! C header: `include/linux/percpu.h`.
 
-use core::ptr::NonNull;
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 use kernel::prelude::*;
 
 use super::ffi;
@@ -30,6 +33,25 @@ impl<const N: usize> Counters<N> {
         Ok(Self(NonNull::new(p).ok_or(ENOMEM)?))
     }
 
+    /// Counters for packets at ingress: of all, and of those that pass at a glance, as none of ours
+    /// or for another host. `None` if there is no such counter.
+    pub(crate) fn passed(
+        &self,
+        packets: usize,
+        other: usize,
+        not_host: usize,
+    ) -> Option<Passed<'_>> {
+        if packets.max(other).max(not_host) >= N {
+            return None;
+        }
+        // INVARIANT: Just checked.
+        Some(Passed {
+            raw: self.0.as_ptr(),
+            indexes: [packets as u32, other as u32, not_host as u32],
+            _counters: PhantomData,
+        })
+    }
+
     /// Adds `by` to counter `index`; an index out of range is ignored. Any context.
     #[inline]
     pub(crate) fn add(&self, index: usize, by: u64) {
@@ -46,6 +68,28 @@ impl<const N: usize> Counters<N> {
         }
         // SAFETY: By the invariant; `index` was checked.
         unsafe { ffi::homing_counters_sum(self.0.as_ptr(), index as u32) }
+    }
+}
+
+/// Counters that C code adds to by itself (see [`super::nf::Glance`]).
+///
+/// # Invariants
+///
+/// The counters are live for `'a` and have these indexes.
+pub(crate) struct Passed<'a> {
+    raw: *mut ffi::homing_counters,
+    indexes: [u32; 3],
+    _counters: PhantomData<&'a ()>,
+}
+
+impl Passed<'_> {
+    pub(super) fn as_ptr(&self) -> *mut ffi::homing_counters {
+        self.raw
+    }
+
+    /// Of packets, of what is none of ours, of what is for another host.
+    pub(super) fn indexes(&self) -> [u32; 3] {
+        self.indexes
     }
 }
 

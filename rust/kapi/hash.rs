@@ -2,7 +2,7 @@
 
 //! A hash table with lock-free readers: the kernel's resizable `rhashtable`.
 //!
-//! The hash is SipHash with a key of this boot, because clients choose what goes in. A reader may
+//! The hash is keyed (`table_hash` in `shim.c`), because clients choose what goes in. A reader may
 //! see an entry that is being removed; it stays valid until the reader's guard is dropped.
 //!
 //! C header: `include/linux/rhashtable.h`.

@@ -10,20 +10,24 @@ use core::{
     mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     ptr::NonNull,
+    slice, //
 };
 use kernel::{
     bindings,
     prelude::*,
     sync::{
-        rcu::{read_lock, Guard},
+        atomic::Atomic,
+        rcu::Guard,
         Arc, //
     },
 };
 
 use super::{
+    counters::Passed,
     errno::einprogress,
     ffi,
     pernet::NetNs,
+    ports::Ports,
     rcu,
     skb::Packet, //
 };
@@ -47,13 +51,36 @@ pub(crate) enum Point {
     LocalOut = ffi::homing_point_HOMING_LOCAL_OUT,
 }
 
+/// What lets packets pass that are plainly none of ours, before a [`Hook`] is asked: nearly all
+/// packets of most hosts, so it has to be a glance.
+pub(crate) struct Glance<'a> {
+    /// The ports of services.
+    pub(crate) ports: &'a Ports,
+    /// How many connections are shifted: none, and PRE_ROUTING is not looked at.
+    pub(crate) shifted: &'a Atomic<u32>,
+    /// How packets at ingress are counted, all of them and those that pass.
+    pub(crate) passed: Passed<'a>,
+}
+
+/// What hooks of one namespace share.
+pub(crate) trait Glances: Send + Sync + 'static {
+    /// What stays where it is for as long as this does. `None` cannot happen.
+    fn glance(&self) -> Option<Glance<'_>>;
+}
+
 /// A hook's function.
 pub(crate) trait Hook: 'static {
     /// What it works on.
-    type State: Send + Sync + 'static;
+    type State: Glances;
+
+    /// What is read of every packet.
+    type Read;
+
+    /// Reads what is linear of a packet of `len` bytes.
+    fn read(bytes: &[u8], len: usize) -> Self::Read;
 
     /// Decides on a packet. RCU is held. May not sleep.
-    fn call(state: &Self::State, guard: &Guard, packet: HookPacket) -> Verdict;
+    fn call(state: &Self::State, guard: &Guard, packet: HookPacket, read: Self::Read) -> Verdict;
 }
 
 /// What becomes of a packet; made only by consuming it, so each packet gets exactly one.
@@ -157,7 +184,9 @@ unsafe impl<H: Hook> Sync for Registration<H> {}
 unsafe extern "C" fn thunk<H: Hook>(
     state: *mut c_void,
     skb: *mut bindings::sk_buff,
-    _: *const c_void,
+    data: *const u8,
+    headlen: u32,
+    len: u32,
 ) -> c_uint {
     let Some(skb) = NonNull::new(skb) else {
         return NF_ACCEPT;
@@ -167,7 +196,12 @@ unsafe extern "C" fn thunk<H: Hook>(
     let state = unsafe { &*state.cast::<H::State>() };
     // SAFETY: Netfilter gives us the packet; the verdict says who owns it afterwards.
     let packet = HookPacket(ManuallyDrop::new(unsafe { Packet::from_raw(skb) }));
-    H::call(state, &read_lock(), packet).0
+    // SAFETY: Netfilter calls hooks under RCU, those of packets from a queue too.
+    let guard = unsafe { rcu::held() };
+    // SAFETY: The C side says what is linear of the packet, which nobody changes meanwhile.
+    let bytes = unsafe { slice::from_raw_parts(data, headlen as usize) };
+    let read = H::read(bytes, len as usize);
+    H::call(state, guard, packet, read).0
 }
 
 impl<H: Hook> Registration<H> {
@@ -180,13 +214,25 @@ impl<H: Hook> Registration<H> {
     ) -> Result<Self> {
         let mut err = 0;
         let p = Arc::as_ptr(&state).cast_mut();
-        // SAFETY: The namespace is alive; the thunk takes exactly this pointer.
+        let g = state.glance().ok_or(EINVAL)?;
+        let [packets, other, not_host] = g.passed.indexes();
+        let glance = ffi::homing_glance {
+            ports: g.ports.as_ptr(),
+            shifted: g.shifted.as_ptr(),
+            counters: g.passed.as_ptr(),
+            packets,
+            other,
+            not_host,
+        };
+        // SAFETY: The namespace is alive; the thunk takes exactly this pointer. What the glance
+        // points to is in the state, which is kept for as long as the hook.
         let raw = unsafe {
             ffi::homing_hook_register(
                 ns.as_ptr(),
                 ifindex as i32,
                 at as u32,
                 ipv6,
+                &glance,
                 Some(thunk::<H>),
                 p.cast(),
                 &mut err,
@@ -219,9 +265,7 @@ impl<H: Hook> Registration<H> {
 
 impl<H: Hook> Drop for Registration<H> {
     fn drop(&mut self) {
-        // SAFETY: By the invariant; runs once.
+        // SAFETY: By the invariant; runs once. Nobody is in it afterwards, so the state may go.
         unsafe { ffi::homing_hook_unregister(self.raw.as_ptr()) };
-        // Readers may be in the thunk until a grace period has passed; only then may the state go.
-        rcu::synchronize();
     }
 }

@@ -25,6 +25,19 @@ pub(crate) fn synchronize() {
     unsafe { bindings::synchronize_rcu() };
 }
 
+/// The guard of a reader whose caller has locked RCU already; it is not locked once more.
+///
+/// # Safety
+///
+/// The RCU read lock is held for all of `'a`, on this CPU.
+#[inline]
+pub(super) unsafe fn held<'a>() -> &'a Guard {
+    const { assert!(size_of::<Guard>() == 0) };
+    // SAFETY: A reference to a type without bytes needs no memory. Its invariant, that the lock is
+    // held, is the caller's promise; nobody drops what is only borrowed.
+    unsafe { ptr::NonNull::<Guard>::dangling().as_ref() }
+}
+
 /// Zero or one `T`, published under RCU.
 ///
 /// # Invariants
@@ -54,11 +67,12 @@ impl<T> RcuCell<T> {
     /// The value, for as long as the guard lives. Any context.
     #[inline]
     pub(crate) fn read<'g>(&'g self, _guard: &'g Guard) -> Option<&'g T> {
-        // SAFETY: The slot is valid for reading by RCU's dereference.
-        let p = unsafe { ffi::homing_rcu_read(self.slot.get().cast()) };
+        // SAFETY: The slot is valid for reading. This is `rcu_dereference()`: one volatile load,
+        // which what depends on the pointer is ordered after.
+        let p = unsafe { self.slot.get().read_volatile() };
         // SAFETY: By the invariant it is null or a live `T`; a writer waits for the guard before
         // it frees.
-        unsafe { p.cast::<T>().as_ref() }
+        unsafe { p.as_ref() }
     }
 
     /// Calls `f` with the value, which is not replaced meanwhile; `f` may sleep. Process context.

@@ -6,6 +6,8 @@
  */
 #include <linux/cpumask.h>
 #include <linux/etherdevice.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/inetdevice.h>
 #include <linux/kernel_stat.h>
 #include <linux/mm.h>
@@ -62,6 +64,16 @@ u64 homing_real_ms(void)
 u64 homing_boot_ms(void)
 {
 	return ktime_to_ms(ktime_get_boottime());
+}
+
+u64 homing_up_seconds(void)
+{
+	return ktime_get_seconds();
+}
+
+u64 homing_coarse_ms(void)
+{
+	return ktime_to_ms(ktime_get_coarse_boottime());
 }
 
 u64 homing_random_u64(void)
@@ -191,25 +203,227 @@ bool homing_addr_is_local(struct net *net, const u8 addr[16])
 	return ipv6_chk_addr(net, (const struct in6_addr *)addr, NULL, 0);
 }
 
+/* ---- counters ---- */
+
+struct homing_counters {
+	u64 __percpu *v;
+};
+
+struct homing_counters *homing_counters_new(u32 n)
+{
+	struct homing_counters *c = kzalloc(sizeof(*c), GFP_KERNEL);
+
+	if (!c)
+		return NULL;
+	c->v = __alloc_percpu(n * sizeof(u64), sizeof(u64));
+	if (!c->v) {
+		kfree(c);
+		return NULL;
+	}
+	return c;
+}
+
+void homing_counters_add(struct homing_counters *c, u32 index, u64 by)
+{
+	this_cpu_add(c->v[index], by);
+}
+
+u64 homing_counters_sum(const struct homing_counters *c, u32 index)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(c->v, cpu)[index]);
+	return sum;
+}
+
+void homing_counters_free(struct homing_counters *c)
+{
+	free_percpu(c->v);
+	kfree(c);
+}
+
 /* ---- netfilter hooks ---- */
 
 struct homing_hook {
 	struct nf_hook_ops ops;
 	struct net *net;
+	homing_hook_fn_t fn;
+	void *priv;
+	struct homing_glance glance;
 };
+
+/*
+ * Whether a packet, whose data starts at the network header, may be of a
+ * service or an error about one; on the way @out or in. What is not plain
+ * (options, extension headers, fragments, headers in pages, another version
+ * than the link layer says) may be. TCP is told by its port alone.
+ */
+static __always_inline bool may_be_ours(const struct homing_glance *g,
+					const struct sk_buff *skb, bool ipv6,
+					bool out)
+{
+	const u8 *p = skb->data;
+	const __be16 *ports;
+
+	if (!ipv6) {
+		const struct iphdr *ip = (const struct iphdr *)p;
+
+		if (skb_headlen(skb) < sizeof(*ip) + 4 || *p != 0x45)
+			return true;
+		if (ip->protocol == IPPROTO_ICMP)
+			return p[sizeof(*ip)] == ICMP_DEST_UNREACH;
+		if (ip->protocol != IPPROTO_TCP)
+			return false;
+		if (ip->frag_off & htons(IP_MF | IP_OFFSET))
+			return true;
+		ports = (const __be16 *)(p + sizeof(*ip));
+	} else {
+		const struct ipv6hdr *ip = (const struct ipv6hdr *)p;
+
+		if (skb_headlen(skb) < sizeof(*ip) + 4 || *p >> 4 != 6)
+			return true;
+		if (ip->nexthdr == IPPROTO_UDP)
+			return false;
+		if (ip->nexthdr == IPPROTO_ICMPV6)
+			return !(p[sizeof(*ip)] & ICMPV6_INFOMSG_MASK);
+		if (ip->nexthdr != IPPROTO_TCP)
+			return true;
+		ports = (const __be16 *)(p + sizeof(*ip));
+	}
+	return test_bit(ntohs(ports[out ? 0 : 1]), g->ports);
+}
+
+static unsigned int ask(const struct homing_hook *h, struct sk_buff *skb)
+{
+	return h->fn(h->priv, skb, skb->data, skb_headlen(skb), skb->len);
+}
+
+static unsigned int at_ingress(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state)
+{
+	const struct homing_hook *h = priv;
+	const struct homing_glance *g = &h->glance;
+	u32 why = g->other;
+
+	this_cpu_inc(g->counters->v[g->packets]);
+	if (unlikely(skb->pkt_type != PACKET_HOST))
+		why = g->not_host;
+	else if (skb->protocol == htons(ETH_P_IP) ?
+		 may_be_ours(g, skb, false, false) :
+		 skb->protocol == htons(ETH_P_IPV6) &&
+		 may_be_ours(g, skb, true, false))
+		return ask(h, skb);
+	this_cpu_inc(g->counters->v[why]);
+	return NF_ACCEPT;
+}
+
+static __always_inline unsigned int pre_routing(const struct homing_hook *h,
+						struct sk_buff *skb,
+						const struct nf_hook_state *state,
+						bool ipv6)
+{
+	if (!READ_ONCE(*h->glance.shifted) ||
+	    !may_be_ours(&h->glance, skb, ipv6, false))
+		return NF_ACCEPT;
+	return ask(h, skb);
+}
+
+static unsigned int at_pre_routing4(void *priv, struct sk_buff *skb,
+				    const struct nf_hook_state *state)
+{
+	return pre_routing(priv, skb, state, false);
+}
+
+static unsigned int at_pre_routing6(void *priv, struct sk_buff *skb,
+				    const struct nf_hook_state *state)
+{
+	return pre_routing(priv, skb, state, true);
+}
+
+/*
+ * A segment without data or an end, for a socket that early demux has found,
+ * says nothing that is not known.
+ */
+static __always_inline bool says_nothing(const struct sk_buff *skb, bool ipv6)
+{
+	const u32 at = ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	const struct tcphdr *th = (const struct tcphdr *)(skb->data + at);
+
+	if (!skb->sk ||
+	    (1 << skb->sk->sk_state) & (TCPF_LISTEN | TCPF_TIME_WAIT |
+					TCPF_NEW_SYN_RECV | TCPF_CLOSE))
+		return false;
+	if (skb_headlen(skb) < at + sizeof(*th) ||
+	    (ipv6 ? ipv6_hdr(skb)->nexthdr != IPPROTO_TCP :
+		    *skb->data != 0x45 || ip_hdr(skb)->protocol != IPPROTO_TCP))
+		return false;
+	return !(tcp_flag_word(th) & (TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST)) &&
+	       skb->len <= at + th->doff * 4;
+}
+
+static __always_inline unsigned int local_in(const struct homing_hook *h,
+					     struct sk_buff *skb,
+					     const struct nf_hook_state *state,
+					     bool ipv6)
+{
+	if (says_nothing(skb, ipv6) || !may_be_ours(&h->glance, skb, ipv6, false))
+		return NF_ACCEPT;
+	return ask(h, skb);
+}
+
+static unsigned int at_local_in4(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
+{
+	return local_in(priv, skb, state, false);
+}
+
+static unsigned int at_local_in6(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
+{
+	return local_in(priv, skb, state, true);
+}
+
+static unsigned int at_local_out4(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	const struct homing_hook *h = priv;
+
+	if (!may_be_ours(&h->glance, skb, false, true))
+		return NF_ACCEPT;
+	return ask(h, skb);
+}
+
+static unsigned int at_local_out6(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	const struct homing_hook *h = priv;
+
+	if (!may_be_ours(&h->glance, skb, true, true))
+		return NF_ACCEPT;
+	return ask(h, skb);
+}
 
 struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 					 u32 point, bool ipv6,
+					 const struct homing_glance *glance,
 					 homing_hook_fn_t fn, void *priv,
 					 int *err)
 {
 	static const struct {
+		nf_hookfn *hook[2];	/* by family */
 		unsigned int hooknum;
 		int priority;
 	} where[] = {
-		[HOMING_PRE_ROUTING] = { NF_INET_PRE_ROUTING, NF_IP_PRI_FIRST },
-		[HOMING_LOCAL_IN] = { NF_INET_LOCAL_IN, NF_IP_PRI_LAST - 1 },
-		[HOMING_LOCAL_OUT] = { NF_INET_LOCAL_OUT, NF_IP_PRI_LAST },
+		[HOMING_INGRESS] = { { at_ingress, at_ingress },
+				     NF_NETDEV_INGRESS, INT_MIN },
+		[HOMING_PRE_ROUTING] = { { at_pre_routing4, at_pre_routing6 },
+					 NF_INET_PRE_ROUTING, NF_IP_PRI_FIRST },
+		[HOMING_LOCAL_IN] = { { at_local_in4, at_local_in6 },
+				      NF_INET_LOCAL_IN, NF_IP_PRI_LAST - 1 },
+		[HOMING_LOCAL_OUT] = { { at_local_out4, at_local_out6 },
+				       NF_INET_LOCAL_OUT, NF_IP_PRI_LAST },
 	};
 	struct net_device *dev = NULL;
 	struct homing_hook *h;
@@ -220,8 +434,14 @@ struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 		return NULL;
 	}
 	h->net = net;
-	h->ops.hook = (nf_hookfn *)fn;	/* only the unused last argument differs */
-	h->ops.priv = priv;
+	h->fn = fn;
+	h->priv = priv;
+	h->glance = *glance;
+	h->ops.hook = where[point].hook[ipv6];
+	h->ops.hooknum = where[point].hooknum;
+	h->ops.priority = where[point].priority;
+	h->ops.priv = h;
+	h->ops.pf = ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
 	if (point == HOMING_INGRESS) {
 		dev = dev_get_by_index(net, ifindex);
 		if (!dev) {
@@ -230,13 +450,7 @@ struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 			return NULL;
 		}
 		h->ops.pf = NFPROTO_NETDEV;
-		h->ops.hooknum = NF_NETDEV_INGRESS;
-		h->ops.priority = INT_MIN;
 		h->ops.dev = dev;
-	} else {
-		h->ops.pf = ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
-		h->ops.hooknum = where[point].hooknum;
-		h->ops.priority = where[point].priority;
 	}
 	*err = nf_register_net_hook(net, &h->ops);
 	/* The notifier unregisters before the device goes: no reference kept. */
@@ -251,6 +465,8 @@ struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 void homing_hook_unregister(struct homing_hook *h)
 {
 	nf_unregister_net_hook(h->net, &h->ops);
+	/* Packets may be in it until a grace period has passed. */
+	synchronize_rcu();
 	kfree(h);
 }
 
@@ -452,6 +668,21 @@ void homing_tcp_replace(struct sk_buff *skb, u32 l4off, u32 off, const u8 *to,
 		if (from != now)
 			inet_proto_csum_replace2(&th->check, skb, from, now, false);
 	}
+}
+
+bool homing_tcp_replace4(struct sk_buff *skb, u32 l4off, u32 off, u32 to)
+{
+	__be32 from, now = htonl(to);
+	struct tcphdr *th;
+
+	if (off > sizeof(*th) - sizeof(now) ||
+	    skb_ensure_writable(skb, l4off + sizeof(*th)))
+		return false;
+	th = (struct tcphdr *)(skb->data + l4off);
+	memcpy(&from, (u8 *)th + off, sizeof(from));
+	memcpy((u8 *)th + off, &now, sizeof(now));
+	inet_proto_csum_replace4(&th->check, skb, from, now, false);
+	return true;
 }
 
 void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to)
@@ -1001,23 +1232,73 @@ int homing_tcp_reset(struct net *net, const struct homing_tuple *t, u32 dif)
 
 /* ---- hash table ---- */
 
-static siphash_key_t table_key __read_mostly;
+#define OBJ_KEY 8	/* right behind the rhash_head */
+#define KEY_MOST 36
 
-static u32 table_hash(const void *data, u32 len, u32 seed)
+/*
+ * Clients choose their ports and some of their addresses, so the hash is keyed:
+ * multilinear, the upper half of a sum of products with secret factors. Any two
+ * keys that were chosen without knowing the factors are as unlikely to meet as
+ * two random numbers (Lemire and Kaser, "Strongly universal string hashing is
+ * fast", 2014), and nothing that a client sees depends on the hash.
+ */
+static u64 table_factors[KEY_MOST / 4 + 1] __read_mostly;
+
+static __always_inline u32 table_hash(const void *data, u32 len, u32 seed)
 {
-	/* Clients choose their ports: a keyed hash, not jhash. */
-	return siphash(data, len, &table_key) ^ seed;
+	u64 sum = table_factors[0];
+	u32 i;
+
+#pragma GCC unroll 9
+	for (i = 0; i < len / 4; i++)
+		sum += table_factors[i + 1] * get_unaligned((const u32 *)data + i);
+	/* Another seed, when the table asks for one, tells apart what met before. */
+	return sum * (seed | 1) >> 32;
 }
 
-#define OBJ_KEY 8	/* right behind the rhash_head */
+static __always_inline u32 hash16(const void *data, u32 len, u32 seed)
+{
+	return table_hash(data, 16, seed);
+}
+
+static __always_inline u32 hash36(const void *data, u32 len, u32 seed)
+{
+	return table_hash(data, 36, seed);
+}
+
+static __always_inline int differ(struct rhashtable_compare_arg *arg,
+				  const void *obj, u32 len)
+{
+	const u64 *a = arg->key, *b = obj + OBJ_KEY;
+	u64 d = get_unaligned(a) ^ get_unaligned(b);
+
+	d |= get_unaligned(a + 1) ^ get_unaligned(b + 1);
+	if (len == 36) {
+		d |= get_unaligned(a + 2) ^ get_unaligned(b + 2);
+		d |= get_unaligned(a + 3) ^ get_unaligned(b + 3);
+		d |= get_unaligned((const u32 *)(a + 4)) ^
+		     get_unaligned((const u32 *)(b + 4));
+	}
+	return d != 0;
+}
+
+static __always_inline int differ16(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	return differ(arg, obj, 16);
+}
+
+static __always_inline int differ36(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	return differ(arg, obj, 36);
+}
 
 static const struct rhashtable_params params16 = {
-	.key_len = 16, .key_offset = OBJ_KEY, .hashfn = table_hash,
-	.automatic_shrinking = true,
+	.key_len = 16, .key_offset = OBJ_KEY, .hashfn = hash16,
+	.obj_cmpfn = differ16, .automatic_shrinking = true,
 };
 static const struct rhashtable_params params36 = {
-	.key_len = 36, .key_offset = OBJ_KEY, .hashfn = table_hash,
-	.automatic_shrinking = true,
+	.key_len = 36, .key_offset = OBJ_KEY, .hashfn = hash36,
+	.obj_cmpfn = differ36, .automatic_shrinking = true,
 };
 
 struct homing_table {
@@ -1031,7 +1312,7 @@ struct homing_table *homing_table_new(u32 key_len, u32 max, int *err)
 	struct homing_table *t = kzalloc(sizeof(*t), GFP_KERNEL);
 
 	BUILD_BUG_ON(sizeof(struct rhash_head) != OBJ_KEY);
-	get_random_once(&table_key, sizeof(table_key));
+	get_random_once(table_factors, sizeof(table_factors));
 	*err = -ENOMEM;
 	if (!t)
 		return NULL;
@@ -1133,11 +1414,6 @@ void homing_walk_free(struct homing_walk *w)
 
 /* ---- RCU ---- */
 
-void *homing_rcu_read(void *const *slot)
-{
-	return rcu_dereference_check(*(void __rcu *const *)slot, true);
-}
-
 void homing_rcu_assign(void **slot, void *p)
 {
 	rcu_assign_pointer(*(void __rcu **)slot, p);
@@ -1186,47 +1462,6 @@ void homing_work_free(struct homing_work *w)
 	WRITE_ONCE(w->dying, true);
 	disable_delayed_work_sync(&w->work);
 	kfree(w);
-}
-
-/* ---- counters ---- */
-
-struct homing_counters {
-	u64 __percpu *v;
-};
-
-struct homing_counters *homing_counters_new(u32 n)
-{
-	struct homing_counters *c = kzalloc(sizeof(*c), GFP_KERNEL);
-
-	if (!c)
-		return NULL;
-	c->v = __alloc_percpu(n * sizeof(u64), sizeof(u64));
-	if (!c->v) {
-		kfree(c);
-		return NULL;
-	}
-	return c;
-}
-
-void homing_counters_add(struct homing_counters *c, u32 index, u64 by)
-{
-	this_cpu_add(c->v[index], by);
-}
-
-u64 homing_counters_sum(const struct homing_counters *c, u32 index)
-{
-	u64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(c->v, cpu)[index]);
-	return sum;
-}
-
-void homing_counters_free(struct homing_counters *c)
-{
-	free_percpu(c->v);
-	kfree(c);
 }
 
 /* ---- crypto ---- */

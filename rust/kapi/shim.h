@@ -30,6 +30,10 @@ struct homing_route;
 u64 homing_real_seconds(void);
 u64 homing_real_ms(void);
 u64 homing_boot_ms(void);
+/* Without suspend, and cheap: the count of seconds, no clock is read. */
+u64 homing_up_seconds(void);
+/* As homing_boot_ms(), but only as fine as the timer tick. */
+u64 homing_coarse_ms(void);
 u64 homing_random_u64(void);
 u64 homing_total_ram(void);
 
@@ -60,12 +64,25 @@ enum homing_point {
 	HOMING_LOCAL_IN,
 	HOMING_LOCAL_OUT,
 };
+/* @data: what is linear of the packet, @headlen bytes of @len. */
 typedef unsigned int (*homing_hook_fn_t)(void *priv, struct sk_buff *skb,
-					 const void *state);
+					 const u8 *data, u32 headlen, u32 len);
+/*
+ * What lets a packet pass that is plainly none of ours, without a call into
+ * Rust. All of it must live as long as the hook.
+ */
+struct homing_glance {
+	const unsigned long *ports;	/* a bit for each port of a service */
+	const u32 *shifted;		/* how many connections are shifted */
+	struct homing_counters *counters;
+	u32 packets, other, not_host;	/* which counters, at ingress */
+};
 struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 					 u32 point, bool ipv6,
+					 const struct homing_glance *glance,
 					 homing_hook_fn_t fn, void *priv,
 					 int *err);
+/* Waits until nobody is in it. */
 void homing_hook_unregister(struct homing_hook *hook);
 typedef void (*homing_dev_gone_t)(struct net *net, int ifindex);
 int homing_notifier_register(homing_dev_gone_t gone);
@@ -104,6 +121,8 @@ u8 *homing_skb_writable(struct sk_buff *skb, u32 len);
 /* Changes @n bytes (even) of the TCP header at @off, TCP checksum included. */
 void homing_tcp_replace(struct sk_buff *skb, u32 l4off, u32 off,
 			const u8 *to, u32 n);
+/* The same for a word of the fixed header, made writable first; false: no memory. */
+bool homing_tcp_replace4(struct sk_buff *skb, u32 l4off, u32 off, u32 to);
 /* Writes a word at @off; the checksum at @check (no pseudo header) follows. */
 void homing_skb_replace4(struct sk_buff *skb, u32 check, u32 off, u32 to);
 /* Grows the packet by @n bytes at payload offset @at and makes TCP right. */
@@ -206,7 +225,6 @@ void homing_walk_stop(struct homing_walk *w);
 void homing_walk_free(struct homing_walk *w);
 
 /* ---- RCU ---- */
-void *homing_rcu_read(void *const *slot);
 void homing_rcu_assign(void **slot, void *p);
 
 /* ---- delayed work ---- */

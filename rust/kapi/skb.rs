@@ -259,6 +259,14 @@ impl Packet {
         true
     }
 
+    /// As [`Self::replace_tcp`] for a word at an even offset; makes it writable itself.
+    #[inline]
+    pub(crate) fn replace_tcp_u32(&mut self, l4: usize, offset: usize, to: u32) -> bool {
+        // SAFETY: By the invariant; the C side makes the fixed TCP header linear and writable,
+        // and refuses a place outside of it.
+        unsafe { ffi::homing_tcp_replace4(self.as_ptr(), l4 as u32, offset as u32, to) }
+    }
+
     /// Writes a big-endian word at `offset` and corrects the Internet checksum at `check` that
     /// covers it; both are bytes from the network header, `offset` at an even distance from where
     /// the sum begins. No pseudo header may be involved.

@@ -24,6 +24,18 @@ pub(crate) fn boot_ms() -> u64 {
     unsafe { ffi::homing_boot_ms() }
 }
 
+/// Seconds since boot, suspend not included; never goes back. Costs one load.
+pub(crate) fn up_seconds() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { ffi::homing_up_seconds() }
+}
+
+/// As [`boot_ms`], as of the last timer tick: some milliseconds old, and no clock is read.
+pub(crate) fn coarse_ms() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { ffi::homing_coarse_ms() }
+}
+
 /// 64 random bits.
 pub(crate) fn random() -> u64 {
     // SAFETY: No requirements.

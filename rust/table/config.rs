@@ -37,9 +37,6 @@ pub(crate) struct Farm {
     pub(crate) eject_max: u8,
 }
 
-/// One bit for each TCP port: foreign packets cost one load.
-struct Ports(KVec<u64>);
-
 /// Everything configured.
 pub(crate) struct Config {
     /// Number of changes so far.
@@ -52,7 +49,6 @@ pub(crate) struct Config {
     pub(crate) members: KVec<Arc<Member>>,
     /// In the order of their making.
     pub(crate) services: KVec<Arc<Service>>,
-    ports: Ports,
 }
 
 impl Config {
@@ -72,7 +68,6 @@ impl Config {
                 },
                 members: KVec::new(),
                 services: KVec::new(),
-                ports: Ports::new()?,
             },
             GFP_KERNEL,
         )?)
@@ -100,18 +95,14 @@ impl Config {
                 farm: self.farm,
                 members,
                 services,
-                ports: Ports::new()?,
             },
             GFP_KERNEL,
         )?)
     }
 
-    /// Brings what follows from members and services up to date; before publishing.
+    /// Brings what follows from the members up to date; before publishing.
     pub(crate) fn finish(&mut self) {
         self.local = self.members.iter().find(|m| m.local).map_or(0, |m| m.id());
-        for s in &self.services {
-            self.ports.set(s.port);
-        }
     }
 
     /// Milliseconds between state messages to one member.
@@ -169,29 +160,8 @@ impl Config {
     /// The service at an address and port.
     #[inline]
     pub(crate) fn service(&self, vip: &Addr, port: u16) -> Option<&Arc<Service>> {
-        if !self.ports.has(port) {
-            return None;
-        }
         self.services
             .iter()
             .find(|s| s.port == port && s.vip == *vip)
-    }
-}
-
-impl Ports {
-    fn new() -> Result<Self> {
-        Ok(Self(KVec::from_elem(0, 1024, GFP_KERNEL)?))
-    }
-
-    fn set(&mut self, port: u16) {
-        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
-            *word |= 1u64.wrapping_shl(u32::from(port & 63));
-        }
-    }
-
-    #[inline]
-    fn has(&self, port: u16) -> bool {
-        let word = self.0.get(usize::from(port >> 6)).copied().unwrap_or(0);
-        word.wrapping_shr(u32::from(port & 63)) & 1 != 0
     }
 }

@@ -23,7 +23,10 @@ use crate::{
         flow::Flow as Status,
         shift::Shift, //
     },
-    kapi::hash::{Inserted, Ref, Table, Walk},
+    kapi::{
+        hash::{Inserted, Ref, Table, Walk},
+        once, //
+    },
     wire::addr::Tuple,
 };
 
@@ -173,13 +176,13 @@ impl Flow {
     /// What has happened.
     #[inline]
     pub(crate) fn status(&self) -> Status {
-        Status::from_bits(self.status.load(Relaxed))
+        Status::from_bits(once::read(&self.status))
     }
 
     /// Lets something happen to the flow: `event` changes a copy of the status, and may be called
     /// more than once. `now` is in seconds since boot. Returns what `event` answered.
     pub(crate) fn on<R>(&self, now: u32, event: impl Fn(&mut Status) -> R) -> R {
-        let mut bits = self.status.load(Relaxed);
+        let mut bits = once::read(&self.status);
         loop {
             let old = Status::from_bits(bits);
             let mut new = old;
@@ -207,8 +210,8 @@ impl Flow {
     /// Notes a packet at `now` (seconds since boot); written only when it changes.
     #[inline]
     pub(crate) fn touch(&self, now: u32) {
-        if self.used.load(Relaxed) != now {
-            self.used.store(now, Relaxed);
+        if once::read(&self.used) != now {
+            once::write(&self.used, now);
         }
     }
 
@@ -220,13 +223,13 @@ impl Flow {
     /// The shift, when bytes were put into the stream.
     #[inline]
     pub(crate) fn shift(&self) -> Option<Shift> {
-        Shift::from_bits(self.shift.load(Relaxed))
+        Shift::from_bits(once::read(&self.shift))
     }
 
     /// Whether the cookie is still to be put into a response.
     #[inline]
     pub(crate) fn wants_insert(&self) -> bool {
-        self.response.load(Relaxed) != 0
+        once::read(&self.response) != 0
     }
 
     /// The server's number of the first byte of its responses that has not been read, while they

@@ -86,6 +86,11 @@ impl Edits {
         self.shifted.load(Relaxed)
     }
 
+    /// Where that is counted.
+    pub(crate) fn shifted_count(&self) -> &Atomic<u32> {
+        &self.shifted
+    }
+
     /// The reader of a flow's responses, where the last segment has left it. `None`: it is lost.
     pub(crate) fn reader(&self, guard: &Guard, flow: Ref<'_, Tuple, Flow>) -> Option<Finder> {
         if !flow.has_reader() {

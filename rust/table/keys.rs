@@ -54,26 +54,16 @@ impl Key {
         })
     }
 
-    /// Our ISN for a SYN.
-    pub(crate) fn isn(
+    /// What a SYN is answered with.
+    pub(crate) fn cookie(
         &self,
         tuple: &crate::wire::addr::Tuple,
         client_isn: u32,
         options: &cookie::SynOptions,
         now_s: u64,
-    ) -> u32 {
+    ) -> cookie::Made {
         let prf = CookiePrf(&self.keys);
         cookie::make(&prf, self.id & 1, tuple, client_isn, options, now_s)
-    }
-
-    /// Our timestamp for a SYN.
-    pub(crate) fn tsval(
-        &self,
-        tuple: &crate::wire::addr::Tuple,
-        clock_ms: u64,
-        options: &cookie::SynOptions,
-    ) -> u32 {
-        cookie::make_tsval(&CookiePrf(&self.keys), tuple, clock_ms as u32, options)
     }
 
     /// A new session id.

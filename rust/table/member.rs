@@ -24,7 +24,7 @@ use crate::{
         member::{self, Liveness, Times},
         replay::Window, //
     },
-    kapi::{lock::BhLock, rcu::RcuCell, tunnel::Route},
+    kapi::{lock::BhLock, once, rcu::RcuCell, tunnel::Route},
     wire::{
         addr::Addr,
         control::{AdminState, Listener, Order, StateMsg, HEARS_WORDS, MAX_LISTENERS},
@@ -426,58 +426,63 @@ impl Member {
             last_heard_ms: if self.local {
                 clock.now_ms
             } else {
-                self.live.heard_ms.load(Relaxed).max(clock.born_ms)
+                once::read(&self.live.heard_ms).max(clock.born_ms)
             },
             admin: self.live.admin(),
-            joined: self.live.joined.load(Relaxed),
+            joined: once::read(&self.live.joined),
         }
     }
 
     /// Whether it hears another member, by its last state message.
     fn hears(&self, id: u16) -> bool {
         let word = self.live.hears.get(usize::from(id >> 6));
-        word.is_some_and(|w| w.load(Relaxed).wrapping_shr(u32::from(id & 63)) & 1 != 0)
+        word.is_some_and(|w| once::read(w).wrapping_shr(u32::from(id & 63)) & 1 != 0)
     }
 
     /// Whether we hear it now.
     pub(crate) fn is_heard(&self, clock: &Clock) -> bool {
-        self.live.heard_ms.load(Relaxed) != 0
+        once::read(&self.live.heard_ms) != 0
             && member::heard(&self.heard(clock), clock.now_ms, &clock.times)
+    }
+
+    /// Its state as it is believed to be.
+    pub(crate) fn state(&self, guard: &Guard, config: &Config, clock: &Clock) -> State {
+        if let Some(believed) = self.live.belief.read(guard).and_then(|b| b.state) {
+            return believed;
+        }
+        if once::read(&self.live.heard_ms) == 0 {
+            // Never heard: nothing is lost by calling it down.
+            return State::Down;
+        }
+        let mut votes = member::Votes::default();
+        // Who is heard needs no witnesses.
+        if !self.is_heard(clock) {
+            let others = config.others().filter(|v| v.id() != self.id());
+            for voter in others.filter(|v| v.is_heard(clock)) {
+                votes.add(voter.hears(self.id()));
+            }
+        }
+        member::liveness(&self.heard(clock), clock.now_ms, &clock.times, &votes).into()
     }
 
     /// The member as it is believed to be.
     pub(crate) fn seen(&self, guard: &Guard, config: &Config, clock: &Clock) -> Seen {
         let live = &*self.live;
         let belief = live.belief.read(guard).copied().unwrap_or_default();
-        let state = if live.heard_ms.load(Relaxed) == 0 {
-            // Never heard: nothing is lost by calling it down.
-            State::Down
-        } else {
-            let mut votes = member::Votes::default();
-            let others = config.others().filter(|v| v.id() != self.id());
-            // Who is heard needs no witnesses.
-            for voter in others.filter(|v| !self.is_heard(clock) && v.is_heard(clock)) {
-                votes.add(voter.hears(self.id()));
-            }
-            member::liveness(&self.heard(clock), clock.now_ms, &clock.times, &votes).into()
-        };
         let report = Report {
-            sessions: belief.sessions.unwrap_or(live.sessions.load(Relaxed)),
-            requests: belief.requests.unwrap_or(live.requests.load(Relaxed)),
-            cpu_permille: belief.cpu.unwrap_or(live.cpu.load(Relaxed) as u16),
-            unreported: live
-                .given
-                .load(Relaxed)
-                .saturating_add(live.given_before.load(Relaxed)),
+            sessions: belief.sessions.unwrap_or(once::read(&live.sessions)),
+            requests: belief.requests.unwrap_or(once::read(&live.requests)),
+            cpu_permille: belief.cpu.unwrap_or(once::read(&live.cpu) as u16),
+            unreported: once::read(&live.given).saturating_add(once::read(&live.given_before)),
         };
         Seen {
-            state: belief.state.unwrap_or(state),
+            state: self.state(guard, config, clock),
             weight: belief.weight.unwrap_or(self.settings.weight),
             sessions: report.sessions,
-            flows: belief.flows.unwrap_or(live.flows.load(Relaxed)),
+            flows: belief.flows.unwrap_or(once::read(&live.flows)),
             requests: report.requests,
             cpu: report.cpu_permille,
-            latency_us: live.latency_us.load(Relaxed),
+            latency_us: once::read(&live.latency_us),
             report,
         }
     }
@@ -485,17 +490,15 @@ impl Member {
     /// Its share of new sessions in slow start, permille.
     pub(crate) fn ramp(&self, clock: &Clock) -> u16 {
         // Its age grows between two reports.
-        let since = clock
-            .now_ms
-            .saturating_sub(self.live.heard_ms.load(Relaxed));
-        let age = u64::from(self.live.age_ms.load(Relaxed)).saturating_add(since);
+        let since = clock.now_ms.saturating_sub(once::read(&self.live.heard_ms));
+        let age = u64::from(once::read(&self.live.age_ms)).saturating_add(since);
         member::ramp(age, clock.slow_start_ms)
     }
 
     /// How full its accept queue for a service is, permille, if it reports a listener for it (by
     /// the service's hash).
     pub(crate) fn listener(&self, guard: &Guard, service: u32) -> Option<u16> {
-        let slots = self.live.listeners.iter().map(|slot| slot.load(Relaxed));
+        let slots = self.live.listeners.iter().map(once::read);
         let fill = slots
             .filter(|slot| (slot >> 32) as u32 == service)
             .map(|slot| slot as u16)

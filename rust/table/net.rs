@@ -23,7 +23,15 @@ use super::{
 };
 use crate::{
     decide::{batch::Ring, limits, reason::Reason},
-    kapi::{counters::Counters, lock::BhLock, pernet::NetNs, rcu::RcuCell, time},
+    kapi::{
+        counters::Counters,
+        lock::BhLock,
+        nf::Glance,
+        pernet::NetNs,
+        ports::Ports,
+        rcu::RcuCell,
+        time, //
+    },
     wire::control::Association,
 };
 
@@ -64,6 +72,9 @@ pub(crate) struct Net {
     pub(crate) born_ms: u64,
     /// Replaced under the control lock; always there.
     config: RcuCell<Config>,
+    /// Those of the services: at least of the present configuration. Changed under the control
+    /// lock.
+    ports: Ports,
     /// Replaced under the control lock; empty until a key is set.
     pub(crate) keys: RcuCell<KeyRing>,
     /// Sessions.
@@ -116,6 +127,7 @@ impl Net {
             boot: time::random().max(1),
             born_ms: time::boot_ms(),
             config,
+            ports: Ports::new()?,
             keys: RcuCell::new()?,
             sessions: Sessions::new(limits::SESSIONS_CEILING)?,
             flows: Flows::new(limits::FLOWS_CEILING)?,
@@ -164,7 +176,28 @@ impl Net {
 
     /// Publishes a configuration. Process context, under the control lock.
     pub(crate) fn publish(&self, config: KBox<Config>) {
+        // First those that are new, last those that are gone: hooks never miss one in between.
+        self.ports.add(config.services.iter().map(|s| s.port));
         self.config.replace(Some(config));
+        // A stream that is shifted stays so, whatever becomes of its service: then they all stay.
+        if self.edits.shifted() > 0 {
+            return;
+        }
+        self.config.with(|now| {
+            let of = |port| now.is_some_and(|c| c.services.iter().any(|s| s.port == port));
+            self.ports.keep(of);
+        });
+    }
+
+    /// What lets packets pass at a glance.
+    pub(crate) fn glance(&self) -> Option<Glance<'_>> {
+        let (packets, other) = (Reason::Packets.index(), Reason::PassOther.index());
+        let not_host = Reason::PassNotHost.index();
+        Some(Glance {
+            ports: &self.ports,
+            shifted: self.edits.shifted_count(),
+            passed: self.stats.passed(packets, other, not_host)?,
+        })
     }
 
     /// Counts one.
@@ -185,8 +218,9 @@ impl Net {
     }
 
     /// Seconds since boot, as flows count.
+    #[inline]
     pub(crate) fn uptime(&self) -> u32 {
-        (time::boot_ms() / 1000) as u32
+        time::up_seconds() as u32
     }
 
     /// The farm's clock in 32 bits, as associations carry it (until 2106).

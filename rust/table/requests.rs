@@ -14,6 +14,7 @@ use kernel::{
 };
 
 use super::flow::Flow;
+use crate::kapi::once;
 
 /// Connections that are watched at once.
 const SLOTS: usize = 4096;
@@ -56,7 +57,7 @@ impl Requests {
     pub(crate) fn asked(&self, flow: &Flow, now_ms: u64) {
         let mark = flow.mark();
         let Some(slot) = self.slot(mark) else { return };
-        let old = slot.load(Relaxed);
+        let old = once::read(slot);
         let stale = (now_ms as u32).wrapping_sub(old as u32) > FORGOTTEN_MS;
         if old != 0 && !stale {
             return;
@@ -72,7 +73,7 @@ impl Requests {
     pub(crate) fn answered(&self, flow: &Flow, now_ms: u64) {
         let mark = flow.mark();
         let Some(slot) = self.slot(mark) else { return };
-        let old = slot.load(Relaxed);
+        let old = once::read(slot);
         if old == 0 || (old >> 32) as u32 != mark || slot.cmpxchg(old, 0, Full).is_err() {
             return;
         }

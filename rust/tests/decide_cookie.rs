@@ -74,7 +74,8 @@ proptest! {
         let [even, odd] = keys.map(Sip);
         let prf = if parity == 0 { &even } else { &odd };
         let both = [Some(&even), Some(&odd)];
-        let value = cookie::make(prf, parity, &tuple, isn, &opts, now);
+        let made = cookie::make(prf, parity, &tuple, isn, &opts, now);
+        let value = made.isn;
         let later = now - EPOCH_S + skew;
         let got = cookie::verify(both, &tuple, isn, value, later);
         prop_assert!(got.is_some());
@@ -90,7 +91,7 @@ proptest! {
         let delta = (now / EPOCH_S) as i64 - (later / EPOCH_S) as i64;
         prop_assert_eq!(i64::from(got.epoch_delta), delta);
 
-        let tsval = cookie::make_tsval(prf, &tuple, clock_ms, &opts);
+        let tsval = made.tsval(clock_ms, &opts);
         let exact = cookie::verify_with_ts(both, &tuple, isn, value, Some(tsval), later).unwrap();
         prop_assert_eq!(
             (exact.mss, exact.snd_wscale, exact.sack, exact.ecn),
@@ -103,7 +104,7 @@ proptest! {
     fn any_timestamp_is_survived(opts in options(), tsecr in any::<u32>()) {
         let key = Sip([1; 16]);
         let tuple = Tuple::default();
-        let value = cookie::make(&key, 0, &tuple, 1, &opts, 1000);
+        let value = cookie::make(&key, 0, &tuple, 1, &opts, 1000).isn;
         let keys = [Some(&key), None];
         let base = cookie::verify(keys, &tuple, 1, value, 1000).unwrap();
         let got = cookie::verify_with_ts(keys, &tuple, 1, value, Some(tsecr), 1000).unwrap();
@@ -123,7 +124,7 @@ proptest! {
     ) {
         let key = Sip([7; 16]);
         let keys = [Some(&key), None];
-        let value = cookie::make(&key, 0, &tuple, isn, &opts, 5000);
+        let value = cookie::make(&key, 0, &tuple, isn, &opts, 5000).isn;
         let full = if opts.timestamps { u32::from(mss) - 12 } else { u32::from(mss) };
         let seq = isn.wrapping_add(1).wrapping_add(full * u32::from(k));
         let ack = value.wrapping_add(1);
@@ -164,7 +165,7 @@ fn cookies_spread() {
             client_port,
             ..Tuple::default()
         };
-        let value = cookie::make(&key, 1, &tuple, 1, &opts, 5000);
+        let value = cookie::make(&key, 1, &tuple, 1, &opts, 5000).isn;
         for (bit, count) in set.iter_mut().enumerate() {
             *count += (value >> bit) & 1;
         }

@@ -8,6 +8,7 @@ use homing_pure::wire::control::{
     self, AdminState, Arrived, Association, Body, Listener, Order, Report, StateMsg,
 };
 use homing_pure::wire::geneve::{self, Data, Frame, HandOff, Inner, Route, Sender};
+use homing_pure::wire::plain::{only_stamps, Plain};
 use homing_pure::wire::{checksum, ip, sack, tcp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,7 +35,35 @@ fn emitted(emit: impl Fn(&mut [u8]) -> Option<usize>) -> Vec<u8> {
     one
 }
 
+/// What the quick reader takes, the careful ones read alike.
+fn plain_agrees(bytes: &[u8], len: usize) -> bool {
+    let Some(p) = Plain::parse(bytes, len, true) else {
+        return false;
+    };
+    let ip = ip::parse(bytes).expect("IP that is right");
+    let tcp = tcp::parse(&bytes[ip.header_len..]).expect("TCP that is right");
+    assert!(!ip.fragment && !ip.options && ip.protocol == ip::TCP);
+    assert!(ip.src.is_source() && ip.src != ip.dst && ip.total_len <= len);
+    assert_eq!((p.l4, p.header_len), (ip.header_len, tcp.header_len));
+    assert_eq!(
+        (p.seq, p.ack, p.flags, p.window),
+        (tcp.seq, tcp.ack, tcp.flags, tcp.window)
+    );
+    assert_eq!(p.total_len(), ip.total_len);
+    assert_eq!(
+        p.tuple,
+        Tuple::from_client(ip.src, ip.dst, tcp.src_port, tcp.dst_port)
+    );
+    assert_eq!(p.is_syn(), tcp.is_syn());
+    let header = &bytes[p.l4..p.payload()];
+    if only_stamps(&header[tcp::HEADER_LEN..]) {
+        assert_eq!(tcp.options.sack, None);
+    }
+    true
+}
+
 fn every_parser(bytes: &[u8]) {
+    plain_agrees(bytes, bytes.len());
     if let Ok(ip) = ip::parse(bytes) {
         assert!(ip.header_len <= bytes.len());
         assert!(ip.total_len == 0 || ip.total_len >= ip.header_len);
@@ -207,6 +236,40 @@ proptest! {
     #[test]
     fn any_bytes(bytes in vec(any::<u8>(), 0..300)) {
         every_parser(&bytes);
+    }
+
+    /// Packets as nearly all are, whole and with one byte changed: what is read quickly is read as
+    /// it would be with care.
+    #[test]
+    fn plain_packets_are_read_alike(
+        six: bool,
+        ends in any::<[[u8; 16]; 2]>(),
+        header in any::<[u8; 20]>(),
+        options in vec(any::<u8>(), 0..=10),
+        payload in 0usize..20,
+        change in any::<(u8, u8)>(),
+    ) {
+        let [client, vip] = ends.map(|end| match (six, end) {
+            (true, [_, rest @ ..]) => Addr::v6([&[0xfd], &rest[..]].concat().try_into().unwrap()),
+            (false, [a, b, c, ..]) => Addr::v4([10, a, b, c]),
+        });
+        prop_assume!(client != vip);
+        let mut tcp = header.to_vec();
+        let options: Vec<u8> = options.iter().flat_map(|o| [*o % 12, 2, 1, *o]).collect();
+        tcp[12] = ((5 + options.len() / 4) as u8) << 4;
+        tcp.extend(&options);
+        tcp.extend(std::iter::repeat_n(0xa5, payload));
+        let out = ip::Out {
+            src: client, dst: vip, protocol: ip::TCP, tos: 0, ttl: 64, payload_len: tcp.len(),
+        };
+        let mut packet = vec![0; if six { ip::IPV6_LEN } else { ip::IPV4_LEN }];
+        ip::emit(&mut packet, &out).expect("room enough");
+        packet.extend(&tcp);
+        prop_assert!(plain_agrees(&packet, packet.len()));
+        let (at, to) = change;
+        let at = usize::from(at) % packet.len();
+        packet[at] = to;
+        plain_agrees(&packet, packet.len());
     }
 
     #[test]

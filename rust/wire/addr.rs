@@ -10,11 +10,15 @@ use crate::wire::reader::Writer;
 #[repr(transparent)]
 pub struct Addr(pub [u8; 16]);
 
+/// What stands before the 32 bits of an IPv4 address (RFC 4291 section 2.5.5.2).
+const V4_PREFIX: u128 = 0xffff;
+
 impl Addr {
     /// The IPv4 address with these octets, network order.
     pub const fn v4(octets: [u8; 4]) -> Self {
-        let [a, b, c, d] = octets;
-        Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
+        // As one number, which the compiler moves as such.
+        let low = u32::from_be_bytes(octets);
+        Self(((V4_PREFIX << 32) | low as u128).to_be_bytes())
     }
 
     /// The IPv6 address with these octets, network order.
@@ -27,15 +31,15 @@ impl Addr {
 
     /// Whether this is an IPv4 address.
     pub const fn is_v4(&self) -> bool {
-        self.as_v4().is_some()
+        u128::from_be_bytes(self.0) >> 32 == V4_PREFIX
     }
 
     /// The four octets of an IPv4 address; `None` for IPv6.
     pub const fn as_v4(&self) -> Option<[u8; 4]> {
-        match self.0 {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Some([a, b, c, d]),
-            _ => None,
+        if !self.is_v4() {
+            return None;
         }
+        Some((u128::from_be_bytes(self.0) as u32).to_be_bytes())
     }
 
     /// Whether this is `0.0.0.0` or `::`.

@@ -80,8 +80,11 @@ pub fn parse(bytes: &[u8]) -> Result<Ip, Error> {
 fn parse_ipv4(bytes: &[u8]) -> Result<Ip, Error> {
     let short = |needed| Error::short(Layer::Ipv4, needed, bytes.len());
     let header = bytes.first_chunk::<IPV4_LEN>().ok_or(short(IPV4_LEN))?;
-    let [vihl, tos, l0, l1, _, _, f0, f1, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
-        *header;
+    let [vihl, tos, l0, l1, _, _, f0, f1, ttl, protocol, ..] = *header;
+    let word = |at| header.get(at..).and_then(|b| b.first_chunk::<4>());
+    let (Some(src), Some(dst)) = (word(12), word(16)) else {
+        return Err(short(IPV4_LEN));
+    };
     let header_len = usize::from(vihl & 0x0f).wrapping_mul(4);
     if header_len < IPV4_LEN {
         return Err(Error::bad(Layer::Ipv4, Fault::Length));
@@ -97,8 +100,8 @@ fn parse_ipv4(bytes: &[u8]) -> Result<Ip, Error> {
     let fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
     Ok(Ip {
         version: 4,
-        src: Addr::v4([s0, s1, s2, s3]),
-        dst: Addr::v4([d0, d1, d2, d3]),
+        src: Addr::v4(*src),
+        dst: Addr::v4(*dst),
         protocol,
         header_len,
         total_len,

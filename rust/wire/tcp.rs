@@ -68,6 +68,12 @@ pub const MAX_HEADER_LEN: usize = 60;
 /// Largest window scale that means anything (RFC 7323 section 2.3).
 pub const MAX_WSCALE: u8 = 14;
 
+/// Offset of the sequence number in the header.
+pub const SEQ_OFFSET: usize = 4;
+
+/// Offset of the acknowledgement number in the header.
+pub const ACK_OFFSET: usize = 8;
+
 /// Offset of the checksum field in the header.
 pub const CHECKSUM_OFFSET: usize = 16;
 

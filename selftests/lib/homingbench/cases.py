@@ -81,6 +81,7 @@ def syn(stage):
     if not stage.homing:
         with netns.inside("m1"):
             netns.write_sysctl({"ipv4.tcp_syncookies": 2})
+        neighbours()
     kinds = {"syn-cookie-v4": {"options": frames.ALL_OPTIONS}, "syn-cookie-v6": {"six": True, "options": frames.ALL_OPTIONS},
              "syn-no-options": {}, "syn-bad": {"options": frames.ALL_OPTIONS, "bad": True}}
     for name, how in kinds.items():
@@ -92,6 +93,16 @@ def syn(stage):
         counter = {"drop_checksum": 1, "syn_answered": 0} if name == "syn-bad" else {"syn_answered": 1}
         with stage.mute():
             stage.frames(name, group, found, expect={"m1": counter})
+
+
+def neighbours():
+    """The kernel's own answers need the router's link address: asked for while answers still come back."""
+    import socket
+    with netns.inside("m1"):
+        for family, address in ((socket.AF_INET, "10.1.1.1"), (socket.AF_INET6, "fd01:1::1")):
+            with socket.socket(family, socket.SOCK_DGRAM) as out:
+                out.sendto(b"", (address, 9))
+    time.sleep(1)
 
 
 def synacks(stage, found, six):
