@@ -45,6 +45,7 @@ def arrives(stage, data, ethertype):
 def bystander(stage):
     """Packets that are none of ours: the first checks, and no more."""
     group = "early exits"
+    neighbours()
     sink = netns_socket()
     ack = (30000, 81)
     cases = {
@@ -115,7 +116,8 @@ def synacks(stage, found, six):
                 raw.send(data)
         time.sleep(0.2)
     answers = seen.frames()
-    for answer in [] if six else answers:
+    # The kernel leaves that to the device: what is captured of its own answers is not complete.
+    for answer in answers if stage.homing and not six else []:
         frames.verify_checksums(answer[14:])
     return answers
 
