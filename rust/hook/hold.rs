@@ -384,7 +384,10 @@ pub(super) fn behind(
     }
     let fin = u32::from(tcp.has(flags::FIN));
     let end = tcp.seg.seq.wrapping_add(tcp.payload_len).wrapping_add(fin);
+    // The end was given with the last byte. The local stack gets it through this very hook.
+    let ended = u32::from(waiting.ended() && waiting.head() == waiting.given);
     let given = waiting.start().wrapping_add(waiting.given);
+    let given = given.wrapping_add(ended);
     // What was given, and what we give ourselves, passes; so does what only the owner's stack can
     // judge.
     let ordinary = tcp.has(flags::SYN | flags::RST | flags::URG) || !tcp.has(flags::ACK);
