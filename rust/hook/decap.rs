@@ -177,7 +177,9 @@ fn inner(
     me: u16,
 ) -> Result<Inner, Reason> {
     let least = if ipv6 { ip::IPV6_LEN } else { ip::IPV4_LEN };
-    let least = header_len.saturating_add(least).saturating_add(tcp::HEADER_LEN);
+    let least = header_len
+        .saturating_add(least)
+        .saturating_add(tcp::HEADER_LEN);
     let view = packet.view(least).ok_or(Reason::DropNoMemory)?;
     let want = view.bytes.get(header_len..).and_then(headers_len);
     let want = header_len.saturating_add(want.unwrap_or(MOST_INNER));
