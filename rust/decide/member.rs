@@ -167,17 +167,18 @@ pub fn joined(others: usize, told: usize, silent: usize, settled: bool) -> bool 
 
 /// Whether this member, `me`, is the one that tells `to` of an association, when `to` has started.
 ///
-/// Its origin does; if that is `to` itself or is not there, its home does; else the lowest id of
-/// those that are heard. More than one telling does no harm, so differing views do none either.
+/// Its origin does; if that is `to` itself or does not know it, its home does; else `lowest`, the
+/// lowest id of those that know. `knows`: see [`told_before`]. More than one telling does no harm;
+/// that nobody tells would be the loss of an association, so who is in doubt tells.
 pub fn tells(
     me: u16,
     to: u16,
     origin: u16,
     home: u16,
-    heard: impl Fn(u16) -> bool,
+    knows: impl Fn(u16) -> bool,
     lowest: u16,
 ) -> bool {
-    let can = |id: u16| id != to && (id == me || heard(id));
+    let can = |id: u16| id != to && (id == me || knows(id));
     if can(origin) {
         origin == me
     } else if can(home) {
@@ -185,6 +186,20 @@ pub fn tells(
     } else {
         lowest == me
     }
+}
+
+/// Whether a member that joined `age_ms` before it was last heard had done so before another one
+/// started, by more than `margin_ms`. Only then what it tells that one is all that there is: a
+/// member that starts too has forgotten what it made, and may have told before it was told.
+pub fn told_before(
+    joined: bool,
+    heard_ms: u64,
+    age_ms: u64,
+    started_ms: u64,
+    margin_ms: u64,
+) -> bool {
+    let since = heard_ms.saturating_sub(age_ms);
+    joined && since.saturating_add(margin_ms) <= started_ms
 }
 
 /// Whether an order replaces another about the same member: the higher version does, then the
@@ -404,6 +419,15 @@ mod tests {
                 assert_eq!(tells(me, 2, origin, home, heard, 1), me == want);
             }
         }
+    }
+
+    #[test]
+    fn who_joined_late_does_not_tell_for_others() {
+        // Joined at 4,000 on our clock.
+        assert!(told_before(true, 5000, 1000, 5000, 1000));
+        assert!(!told_before(true, 5000, 1000, 4999, 1000));
+        assert!(!told_before(false, 5000, 5000, u64::MAX, 0));
+        assert!(told_before(true, 10, 20, 0, 0) && !told_before(true, u64::MAX, 0, 1, 1));
     }
 
     #[test]

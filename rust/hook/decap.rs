@@ -27,7 +27,7 @@ use crate::{
         reason::Reason,
         sid::Sid,
     },
-    kapi::{skb::Packet, tunnel::Receiver},
+    kapi::{skb::Packet, time, tunnel::Receiver},
     table::{
         config::Config,
         flow::{Flow, Terms},
@@ -426,7 +426,7 @@ fn control(
         }
     }
     if restarted {
-        live.restarted();
+        live.restarted(time::boot_ms());
     }
     // Whatever it says, it is there.
     state::heard(sender);

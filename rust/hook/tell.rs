@@ -197,10 +197,10 @@ fn go_on(host: &Host, telling: &mut Telling) -> bool {
 /// Fills the next chunk; whether there is more.
 fn fill(host: &Host, config: &Config, to: &Member, telling: &mut Telling) -> bool {
     let clock = host.net.clock(config);
-    let heard = |id: u16| config.member(id).is_some_and(|m| m.is_heard(&clock));
+    let knows = |id: u16| config.member(id).is_some_and(|m| m.knows(&clock, to));
     let mut lowest = config.local;
     for m in config.others() {
-        if m.id() != to.id() && m.is_heard(&clock) {
+        if m.id() != to.id() && m.knows(&clock, to) {
             lowest = lowest.min(m.id());
         }
     }
@@ -215,7 +215,7 @@ fn fill(host: &Host, config: &Config, to: &Member, telling: &mut Telling) -> boo
         let a = entry.association(entry.key());
         // What no client has shown yet comes home by its id alone.
         let worth = a.flags & (Association::CONFIRMED | Association::ENDED) != 0;
-        let ours = member::tells(config.local, to.id(), a.origin, a.home, heard, lowest);
+        let ours = member::tells(config.local, to.id(), a.origin, a.home, knows, lowest);
         if worth && ours {
             // There is room: the walk stops when it is used up.
             let _ = chunk.push_within_capacity(a);

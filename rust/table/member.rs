@@ -181,6 +181,8 @@ pub(crate) struct Live {
     pub(crate) heard_ms: Atomic<u64>,
     /// Boot nonce of its present start; 0 for unknown.
     pub(crate) nonce: Atomic<u64>,
+    /// Boot time in ms (ours) when its present start was first heard of.
+    started_ms: Atomic<u64>,
     /// What has come from it.
     pub(crate) inbox: BhLock<Inbox>,
     /// What it has of ours.
@@ -233,6 +235,7 @@ impl Live {
             route: Route::new()?,
             heard_ms: Atomic::new(0),
             nonce: Atomic::new(0),
+            started_ms: Atomic::new(0),
             inbox: BhLock::new(Inbox::default(), GFP_KERNEL)?,
             audience: BhLock::new(Audience::default(), GFP_KERNEL)?,
             told: Atomic::new(false),
@@ -302,8 +305,9 @@ impl Live {
         self.given.fetch_add(1, Relaxed);
     }
 
-    /// Forgets what an earlier start of the member said.
-    pub(crate) fn restarted(&self) {
+    /// Forgets what an earlier start of the member said; the present one is heard of at `now_ms`.
+    pub(crate) fn restarted(&self, now_ms: u64) {
+        self.started_ms.store(now_ms, Relaxed);
         *self.audience.lock() = Audience::default();
         self.joined.store(false, Relaxed);
         self.given_mark.store(0, Relaxed);
@@ -485,6 +489,20 @@ impl Member {
             latency_us: once::read(&live.latency_us),
             report,
         }
+    }
+
+    /// Whether it can be left to this one to tell `to`, which has started, what it has: it is heard,
+    /// and had been told everything before.
+    pub(crate) fn knows(&self, clock: &Clock, to: &Self) -> bool {
+        let live = &*self.live;
+        self.is_heard(clock)
+            && member::told_before(
+                live.joined.load(Relaxed),
+                live.heard_ms.load(Relaxed),
+                live.age_ms.load(Relaxed).into(),
+                to.live.started_ms.load(Relaxed),
+                clock.times.down_ms,
+            )
     }
 
     /// Its share of new sessions in slow start, permille.
