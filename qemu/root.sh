@@ -2,7 +2,7 @@
 # Steps of the set-up that make the build root: host packages, debootstrap, packages, kernel choice.
 # SPDX-License-Identifier: GPL-2.0
 
-HOST_PACKAGES=(debootstrap qemu-system-x86 shellcheck ca-certificates curl make util-linux)
+HOST_PACKAGES=(debootstrap qemu-system-x86 shellcheck ca-certificates curl make util-linux bsdextrautils cpio python3 xz-utils)
 
 host_missing() {
 	local p
