@@ -20,6 +20,7 @@
 
 pub(crate) mod config;
 pub(crate) mod directory;
+pub(crate) mod exchange;
 pub(crate) mod flow;
 pub(crate) mod insert;
 pub(crate) mod keys;

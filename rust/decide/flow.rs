@@ -123,6 +123,10 @@ const RESET: u8 = 4;
 const ASKED: u8 = 8;
 const ENDS: u8 = CLIENT_FIN | SERVER_FIN | RESET;
 const KEPT: u8 = 16;
+/// The owner is gone for good, at an entry member.
+const LOST: u8 = 32;
+/// Requests and responses are followed, at the owner.
+const FOLLOWED: u8 = 64;
 
 impl Flow {
     /// A flow whose request is being read here.
@@ -219,6 +223,26 @@ impl Flow {
     /// Notes whether the first bytes are kept.
     pub fn set_kept(&mut self, kept: bool) {
         self.seen = (self.seen & !KEPT) | if kept { KEPT } else { 0 };
+    }
+
+    /// The owner is gone for good: what becomes of the flow says [`crate::decide::lost`].
+    pub fn lost(&self) -> bool {
+        self.seen & LOST != 0
+    }
+
+    /// Notes that the owner is gone for good.
+    pub fn on_lost(&mut self) {
+        self.seen |= LOST;
+    }
+
+    /// The owner follows its requests and responses ([`crate::decide::exchange`]).
+    pub fn followed(&self) -> bool {
+        self.seen & FOLLOWED != 0
+    }
+
+    /// Notes whether the owner follows its requests and responses.
+    pub fn set_followed(&mut self, followed: bool) {
+        self.seen = (self.seen & !FOLLOWED) | if followed { FOLLOWED } else { 0 };
     }
 
     /// What to do with a segment of the client.
@@ -421,7 +445,7 @@ mod tests {
     fn bits_keep_everything() {
         for role in [Role::Entry, Role::Owner, Role::Both] {
             for state in [State::Deciding, State::Decided, State::Live, State::Closed] {
-                for seen in 0..32 {
+                for seen in 0..128 {
                     for tries in [0, 1, SPAWN_TRIES, u8::MAX] {
                         let flow = Flow {
                             role,

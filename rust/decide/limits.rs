@@ -150,6 +150,13 @@ pub const SUSPECT_INTERVALS: u64 = 2;
 /// softirq is shorter.
 pub const DOWN_MS: u64 = 1_000;
 
+/// Milliseconds between two looks at the connections whose owner is gone.
+pub const LOST_LOOK_MS: u32 = 1_000;
+
+/// Milliseconds for which they are looked at after it is known: connections that were given to it
+/// in the last moment are among them.
+pub const LOST_FOR_MS: u64 = 5_000;
+
 /// Others to whom a member sends at the configured interval: 160 messages a second with the usual
 /// one. In a larger farm the interval stretches, 400 ms with 64 members.
 pub const STATE_FAN_OUT: u64 = 16;

@@ -93,6 +93,20 @@ reasons! {
     UnknownDropped = "unknown_dropped",
     /// Answered with RST: mid-connection packet that nobody knows.
     UnknownReset = "unknown_reset",
+    /// Connections that came in here and whose owner is gone.
+    LostOwner = "lost_owner",
+    /// Of those, ended with RST unasked.
+    LostReset = "lost_reset",
+    /// Answered with RST: a packet of a connection whose owner is gone, and that cannot go on.
+    LostRefused = "lost_refused",
+    /// Dropped: a packet without a question, of a connection at rest whose owner is gone.
+    LostIgnored = "lost_ignored",
+    /// Connections that went on at another owner.
+    TakenOver = "taken_over",
+    /// Messages sent that tell an entry member which of its connections are at rest.
+    RestSent = "rest_sent",
+    /// Such messages received.
+    RestReceived = "rest_received",
     /// Questions for the owner of a connection sent to a directory member.
     AskSent = "ask_sent",
     /// Questions that were not asked: too many.

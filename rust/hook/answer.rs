@@ -11,7 +11,7 @@ use super::{classify::Tcp, host::Host};
 use crate::{
     decide::{cookie::SynOptions, limits, reason::Reason},
     kapi::{
-        skb::Packet,
+        skb::{Link, Packet},
         tcp as stack, //
     },
     table::{keys::Key, pending::Waiting, service::Reply},
@@ -217,6 +217,31 @@ pub(super) fn reset(host: &Host, tcp: &Tcp<'_>, packet: &Packet, why: Reason) {
     if sent {
         host.net.count(why);
     }
+}
+
+/// Ends a connection unasked: the client has acknowledged `ack`, and expects that number next. There
+/// is no packet to answer, so it goes by the routing table.
+pub(super) fn end(host: &Host, tuple: &Tuple, ack: u32, why: Reason) {
+    let ipv6 = !tuple.vip.is_v4();
+    let header = tcp::Header {
+        src_port: tuple.vip_port,
+        dst_port: tuple.client_port,
+        seq: ack,
+        ack: 0,
+        flags: flags::RST,
+        window: 0,
+    };
+    let mut buf = [0; ROOM];
+    let at = ip_len(ipv6);
+    let room = buf.get_mut(at..).unwrap_or_default();
+    let sent = tcp::emit_bare(room, &header, None)
+        .ok_or(EINVAL)
+        .and_then(|len| finish(&mut buf, tuple, at, len))
+        .and_then(|bytes| Link::none().reply(host.net.ns, host.device(), bytes, at, ipv6, true));
+    host.net.count(match sent {
+        Ok(()) => why,
+        Err(_) => Reason::SendFailed,
+    });
 }
 
 /// Acknowledges what is held, up to `ack` (a sequence number); the window still ends where the

@@ -15,6 +15,7 @@ use super::{
     deliver,
     directory,
     events::{self, Cause},
+    exchange,
     hold,
     host::Host,
     push,
@@ -24,6 +25,8 @@ use super::{
 use crate::{
     decide::{
         flow::{Flow as Status, Role, State},
+        limits::EPOCH_S,
+        lost::Mark,
         reason::Reason,
         sid::Sid,
     },
@@ -260,7 +263,7 @@ fn accept(
                 }
                 flow.touch(now);
             } else {
-                take(host, guard, config, sender, service, key, &h, tuple, now)?;
+                take(host, guard, config, sender, service, key, &h, inner, now)?;
                 net.count(Reason::TunnelHandOff);
             }
             let report = if h.flags & HandOff::KEPT != 0 {
@@ -309,15 +312,27 @@ fn take(
     service: &Service,
     key: &Key,
     h: &HandOff,
-    tuple: &Tuple,
+    inner: &Inner,
     now: u32,
 ) -> Result<(), Reason> {
     let net = &host.net;
+    let tuple = &inner.tuple;
     let has = |flag: u8| h.flags & flag != 0;
-    // A recorded hand-off is worth no more than its cookie: nothing once that is too old.
-    let keys = net.keys.read(guard).ok_or(Reason::TunnelForged)?;
-    keys.verify_cookie(tuple, h.client_isn, h.cookie_isn, None, net.now_s())
-        .ok_or(Reason::TunnelReplay)?;
+    let mut tsecr = h.tsecr;
+    if has(HandOff::TAKEN_OVER) {
+        // No cookie says how old it is, so it does itself.
+        let age = net.now().abs_diff(h.tsecr);
+        if u64::from(age) > EPOCH_S {
+            return Err(Reason::TunnelReplay);
+        }
+        let stamps = inner.seg.as_ref().and_then(|s| s.options.timestamps);
+        tsecr = stamps.map_or(0, |(_, ecr)| ecr);
+    } else {
+        // A recorded hand-off is worth no more than its cookie: nothing once that is too old.
+        let keys = net.keys.read(guard).ok_or(Reason::TunnelForged)?;
+        keys.verify_cookie(tuple, h.client_isn, h.cookie_isn, None, net.now_s())
+            .ok_or(Reason::TunnelReplay)?;
+    }
     let mut session = has(HandOff::HAS_SID).then(|| Sid(h.sid).key());
     let mut insert = has(HandOff::NEW_SESSION);
     if let Some(k) = session {
@@ -356,7 +371,7 @@ fn take(
     let terms = Terms {
         client_isn: h.client_isn,
         cookie: h.cookie_isn,
-        tsecr: has(HandOff::TSTAMP).then_some(h.tsecr),
+        tsecr: has(HandOff::TSTAMP).then_some(tsecr),
         mss: h.mss,
         snd_wscale: h.snd_wscale,
         rcv_wscale: h.rcv_wscale,
@@ -366,11 +381,15 @@ fn take(
         owner: config.local,
         entry: h.entry,
         session,
+        taken_over: has(HandOff::TAKEN_OVER),
+        start: 0,
     };
     let status = Status::decided(Role::Owner);
-    net.flows
+    let flow = net
+        .flows
         .store(guard, tuple, &terms, status, now, &net.edits)
         .map_err(|_| Reason::FlowFull)?;
+    exchange::begin(host, guard, &flow, tuple, &terms);
     Ok(())
 }
 
@@ -427,6 +446,7 @@ fn control(
     }
     if restarted {
         live.restarted(time::boot_ms());
+        host.look_for_lost(guard);
     }
     // Whatever it says, it is there.
     state::heard(sender);
@@ -488,6 +508,19 @@ fn control(
         }
         Body::Challenge { .. } => {}
         Body::List(listing) => directory::listed(host, guard, sender, listing),
+        Body::Rest(rests) => {
+            for r in rests {
+                let flow = net.flows.get(guard, &r.tuple);
+                let ours = flow.filter(|f| f.client_isn() == r.client_isn);
+                if let Some(flow) = ours.filter(|f| f.owner() == sender.id()) {
+                    flow.set_mark(Mark {
+                        asked: r.asked,
+                        answered: r.answered,
+                    });
+                }
+            }
+            net.count(Reason::RestReceived);
+        }
         Body::Ask { tuple, place } => {
             directory::asked(host, guard, config, sender, &tuple, place);
         }

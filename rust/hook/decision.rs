@@ -421,7 +421,7 @@ fn rehome(
 }
 
 /// Whether this member hears enough of the farm to speak for it.
-fn majority(host: &Host, config: &Config) -> bool {
+pub(super) fn majority(host: &Host, config: &Config) -> bool {
     let clock = host.net.clock(config);
     let mut heard = 0u16;
     let mut lowest = (u16::MAX, false);

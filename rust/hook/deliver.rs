@@ -32,6 +32,9 @@ pub(super) struct Handshake {
     /// The client was told that we have the first bytes: the flow is kept until its owner has
     /// them too.
     pub(super) kept: bool,
+    /// The connection had another owner, which is lost; the two numbers are those before the
+    /// request that it goes on with.
+    pub(super) taken_over: bool,
 }
 
 /// Notes the decision. `Some` are the terms, with the owner in them; `None`: no room, and the
@@ -58,6 +61,8 @@ pub(super) fn decided(
         owner: choice.owner,
         entry: config.local,
         session: choice.session,
+        taken_over: hs.taken_over,
+        start: config.member(choice.owner).map_or(0, |m| m.live.start()),
     };
     let local = choice.owner == config.local;
     let role = if local { Role::Both } else { Role::Entry };

@@ -20,7 +20,9 @@ use super::{
     answer,
     classify::Tcp,
     encap::{self, With},
+    exchange,
     host::Host,
+    lost,
     push, //
 };
 use crate::{
@@ -85,6 +87,9 @@ pub(super) fn unknown(
     let seen = net.strangers.get(&tcp.tuple);
     let (what, next) = directory::unknown(seen, now);
     net.strangers.put(&tcp.tuple, next);
+    if tcp.has(flags::ACK) {
+        net.strangers.note(&tcp.tuple, tcp.seg.ack);
+    }
     // The first RST is mostly somebody's who looks for open ports. A client that has given up a
     // connection sends one for each segment of its server.
     let rst = tcp.has(flags::RST);
@@ -96,7 +101,12 @@ pub(super) fn unknown(
         Unknown::Wait => net.count(Reason::UnknownDropped),
         Unknown::Ask => {
             if net.strangers.may_ask(&tcp.tuple.client, now) {
-                if let Some(terms) = ask(host, guard, config, &tcp.tuple, 0) {
+                let known = ask(host, guard, config, &tcp.tuple, 0);
+                if matches!(known, Known::Gone) && !rst {
+                    answer::reset(host, tcp, &packet, Reason::UnknownReset);
+                    return packet.drop();
+                }
+                if let Known::Elsewhere(terms) = known {
                     // This member was the one to ask.
                     if packet.trim(tcp.total_len()).is_err() {
                         net.count(Reason::DropNoMemory);
@@ -116,19 +126,29 @@ pub(super) fn unknown(
     packet.drop()
 }
 
+/// What this member can say at once about a connection that it does not know.
+enum Known {
+    /// Nothing: others were asked, or nobody is left to be asked.
+    No,
+    /// Its owner is another member; its packets are relayed from now on.
+    Elsewhere(Terms),
+    /// Its owner is gone, and the connection with it.
+    Gone,
+}
+
 /// Asks the directory members of a connection, beginning at `place`; what this member knows itself
 /// is the answer at once.
-fn ask(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, place: u8) -> Option<Terms> {
+fn ask(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, place: u8) -> Known {
     let places = places(config, tuple);
     let later = places.iter().zip(0u8..PLACES as u8);
     for (id, at) in later.filter(|(_, at)| *at >= place) {
         let Some(id) = *id else { continue };
         if id == config.local {
-            let known = known(host, guard, tuple).and_then(|(owner, client_isn)| {
-                found(host, guard, config, tuple, owner, client_isn)
-            });
-            if known.is_some() {
-                return known;
+            if let Some((owner, client_isn)) = known(host, guard, tuple) {
+                match found(host, guard, config, tuple, owner, client_isn) {
+                    Known::No => {}
+                    known => return known,
+                }
             }
             continue;
         }
@@ -137,13 +157,13 @@ fn ask(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, place: u8) ->
                 control::emit_ask(buf, header, tuple, at)
             });
             host.net.count(Reason::AskSent);
-            return None;
+            return Known::No;
         }
     }
     let strangers = &host.net.strangers;
     let known = directory::nobody(strangers.get(tuple), now_ms(config));
     strangers.put(tuple, known);
-    None
+    Known::No
 }
 
 /// Whose a connection is, as far as this member knows: its owner and the client's ISN.
@@ -168,7 +188,8 @@ fn is_current(config: &Config, entry: &Entry) -> bool {
         .is_some_and(|m| m.local || m.live.nonce.load(Relaxed) == entry.nonce())
 }
 
-/// An owner was found: from now on its packets are relayed. `None` when that leads nowhere.
+/// An owner was found: from now on its packets are relayed. [`Known::No`] when that leads
+/// nowhere.
 fn found(
     host: &Host,
     guard: &Guard,
@@ -176,11 +197,18 @@ fn found(
     tuple: &Tuple,
     owner: u16,
     client_isn: u32,
-) -> Option<Terms> {
+) -> Known {
     let net = &host.net;
-    let member = config.member(owner).filter(|m| !m.local)?;
+    let Some(member) = config.member(owner).filter(|m| !m.local) else {
+        return Known::No;
+    };
+    if lost::is_gone(host, guard, config, member) {
+        let nobody = Asked::Nobody { at: now_ms(config) };
+        net.strangers.put(tuple, nobody);
+        return Known::Gone;
+    }
     if member.state(guard, config, &net.clock(config)) == MemberState::Down {
-        return None;
+        return Known::No;
     }
     let terms = Terms {
         client_isn,
@@ -195,6 +223,8 @@ fn found(
         owner,
         entry: config.local,
         session: None,
+        taken_over: false,
+        start: member.live.start(),
     };
     let now = net.uptime();
     let stored = net
@@ -203,11 +233,11 @@ fn found(
     match stored {
         Ok(flow) => {
             net.count(Reason::OwnerFound);
-            Some(flow.terms())
+            Known::Elsewhere(flow.terms())
         }
         Err(_) => {
             net.count(Reason::FlowFull);
-            None
+            Known::No
         }
     }
 }
@@ -246,8 +276,17 @@ pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, a: &Answer) 
         return;
     }
     let (tuple, isn) = (&a.tuple, a.client_isn);
-    if a.owner == 0 || found(host, guard, config, tuple, a.owner, isn).is_none() {
-        ask(host, guard, config, tuple, a.place.saturating_add(1));
+    let ack = net.strangers.ack(tuple);
+    let mut known = match a.owner {
+        0 => Known::No,
+        owner => found(host, guard, config, tuple, owner, isn),
+    };
+    if matches!(known, Known::No) {
+        known = ask(host, guard, config, tuple, a.place.saturating_add(1));
+    }
+    if let (Known::Gone, Some(ack)) = (known, ack) {
+        // Nobody will send what the client waits for, and it need not say more to hear that.
+        answer::end(host, tuple, ack, Reason::LostReset);
     }
 }
 
@@ -303,7 +342,9 @@ fn tell(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, client_isn: 
 pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple) {
     let net = &host.net;
     if let Some(flow) = net.flows.get(guard, tuple) {
-        if flow.owner() == from.id() && flow.status().state == State::Live {
+        let live = flow.status().state == State::Live;
+        // What can go on elsewhere is kept; of the rest others may know more.
+        if flow.owner() == from.id() && live && !lost::keep(host, guard, &flow) {
             net.flows.remove(guard, flow);
         }
     }
@@ -440,6 +481,12 @@ impl Job for DirectoryJob {
                 }
                 // What is over by now was never listed.
                 list(host, &guard, config, &batch, false);
+            }
+        }
+        if let Some(batch) = host.net.resting.take() {
+            let guard = rcu::read_lock();
+            if let Some(config) = host.net.config(&guard) {
+                exchange::tell(host, &guard, config, &batch);
             }
         }
         LIST_MS

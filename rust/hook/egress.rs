@@ -8,6 +8,7 @@ use kernel::sync::rcu::Guard;
 
 use super::{
     classify::{classify, Class, Way},
+    exchange,
     host::Host, //
 };
 use crate::{
@@ -76,6 +77,9 @@ impl Hook for Egress {
         }
         if p.payload_len > 0 {
             net.requests.answered(&flow, time::coarse_ms());
+        }
+        if flow.status().followed() {
+            exchange::server(host, guard, &packet, &p, &flow);
         }
         if flow.wants_insert() && p.payload_len > 0 {
             if let Some(service) = config.service(&p.tuple.vip, p.tuple.vip_port) {

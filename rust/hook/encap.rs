@@ -160,7 +160,10 @@ fn option(
         home_version: known.map_or(0, |a| a.version),
         client_isn: t.client_isn,
         cookie_isn: t.cookie,
-        tsecr: t.tsecr.unwrap_or(0),
+        tsecr: match t.taken_over {
+            true => host.net.now(),
+            false => t.tsecr.unwrap_or(0),
+        },
         created: known.map_or(0, |a| a.created),
         snd_wscale: t.snd_wscale,
         rcv_wscale: t.rcv_wscale,
@@ -169,6 +172,7 @@ fn option(
             | bit(t.ecn, HandOff::ECN)
             | bit(with == With::KeptHandOff, HandOff::KEPT)
             | bit(t.insert, HandOff::NEW_SESSION)
+            | bit(t.taken_over, HandOff::TAKEN_OVER)
             | bit(t.session.is_some(), HandOff::HAS_SID),
         sid: t.session.map_or([0; 24], |k| key.sid_of(&k).0),
     }

@@ -19,12 +19,13 @@ use super::{
     devices::Devices,
     directory::DirectoryJob,
     hold::HoldJob,
+    lost::LostJob,
     state::StateJob,
     sweep::SweepJob,
     tell::{TellJob, Tellings}, //
 };
 use crate::{
-    decide::limits::MEMBERS_MAX,
+    decide::limits::{LOST_FOR_MS, MEMBERS_MAX},
     kapi::{
         lock::BhLock,
         nf::{Glance, Glances},
@@ -68,6 +69,10 @@ pub(crate) struct Host {
     pub(super) last_order: Atomic<u32>,
     /// The first attached device; 0 for none. What comes through the tunnel is handed up there.
     device: Atomic<u32>,
+    /// Sees to connections whose owner is gone; there from the first configuration on.
+    lost: RcuCell<Work<LostJob>>,
+    /// Until when it goes on looking, in ms since boot.
+    pub(super) lost_until: Atomic<u64>,
     /// Looks after held connections; there from the first configuration on.
     hold: RcuCell<Work<HoldJob>>,
     /// When it runs next, in ms since boot.
@@ -99,6 +104,8 @@ impl PerNet for Host {
                 tellings <- new_mutex!([const { None }; MEMBERS_MAX]),
                 last_order: Atomic::new(0),
                 device: Atomic::new(0),
+                lost: RcuCell::new()?,
+                lost_until: Atomic::new(0),
                 hold: RcuCell::new()?,
                 hold_next: BhLock::new(u64::MAX, GFP_KERNEL)?,
                 tap <- new_mutex!(None),
@@ -134,6 +141,7 @@ impl PerNet for Host {
             *telling = None;
         }
         this.hold.replace(None);
+        this.lost.replace(None);
         this.tunnel.replace(None);
         *this.tap.lock() = None;
         this.net.pending.clear();
@@ -184,6 +192,8 @@ impl Host {
                 .replace(Some(KBox::new(Work::new(this.into())?, GFP_KERNEL)?));
             let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
             this.hold.replace(Some(hold));
+            this.lost
+                .replace(Some(KBox::new(Work::new(this.into())?, GFP_KERNEL)?));
             state.queue(0);
             sweep.queue(0);
             directory.queue(0);
@@ -205,6 +215,8 @@ impl Host {
         if let Some(w) = &parts.state {
             w.queue(0);
         }
+        // A member that was taken out of the configuration is nobody's owner any more.
+        this.look_for_lost(&rcu::read_lock());
         drop(parts);
         if port.is_some() {
             this.show();
@@ -228,6 +240,15 @@ impl Host {
     /// Lets the job run that tells members what they lack. Any context.
     pub(super) fn tell(&self, guard: &Guard) {
         if let Some(job) = self.tell.read(guard) {
+            job.queue(0);
+        }
+    }
+
+    /// An owner may be gone: sees to its connections, at once and for some time. Any context.
+    pub(super) fn look_for_lost(&self, guard: &Guard) {
+        if let Some(job) = self.lost.read(guard) {
+            let until = time::boot_ms().saturating_add(LOST_FOR_MS);
+            self.lost_until.store(until, Relaxed);
             job.queue(0);
         }
     }

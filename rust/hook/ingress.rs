@@ -17,6 +17,7 @@ use super::{
     hold,
     host::Host,
     icmp,
+    lost,
     request, //
 };
 use crate::{
@@ -104,7 +105,7 @@ impl Hook for Ingress {
 }
 
 /// Takes a packet out of the way for good, without calling it a drop.
-fn done(packet: HookPacket) -> Verdict {
+pub(super) fn done(packet: HookPacket) -> Verdict {
     let (packet, verdict) = packet.steal();
     packet.consume();
     verdict
@@ -129,7 +130,7 @@ fn settled(
         return Err(packet);
     };
     let status = flow.status();
-    if status.state != State::Live || status.kept() || status.expects_first() {
+    if status.state != State::Live || status.kept() || status.lost() || status.expects_first() {
         return Err(packet);
     }
     if status.role != Role::Entry {
@@ -151,6 +152,10 @@ fn settled(
             socket: false,
         };
         flow.on(net.uptime(), |f| f.on_client_segment(&segment));
+    }
+    if p.has(flags::ACK) && !p.has(flags::RST) {
+        let fin = u32::from(p.has(flags::FIN));
+        flow.note(p.seq.wrapping_add(p.payload_len).wrapping_add(fin), p.ack);
     }
     // Padding must not travel as data.
     if packet.trim(p.total_len()).is_err() {
@@ -194,7 +199,16 @@ fn service(
                 Err(packet) => packet,
             };
         }
-        match known(host, guard, config, keys, tcp, &flow) {
+        let known = if flow.status().lost() {
+            match lost::packet(host, guard, config, keys, packet, tcp, flow) {
+                Ok(verdict) => return verdict,
+                Err(new) => packet = new,
+            }
+            Known::New
+        } else {
+            known(host, guard, config, keys, tcp, &flow)
+        };
+        match known {
             Known::Pass => {
                 if tcp.is_syn() {
                     net.count(Reason::SynOnLive);
@@ -207,6 +221,11 @@ fn service(
                     net.count(Reason::SynOnLive);
                 }
                 let terms = flow.terms();
+                if !tcp.has(flags::SYN | flags::RST) && tcp.has(flags::ACK) {
+                    let fin = u32::from(tcp.has(flags::FIN));
+                    let end = tcp.seg.seq.wrapping_add(tcp.payload_len).wrapping_add(fin);
+                    flow.note(end, tcp.seg.ack);
+                }
                 // Padding must not travel as data.
                 if packet.trim(tcp.total_len()).is_err() {
                     net.count(Reason::DropNoMemory);
@@ -405,7 +424,7 @@ fn syn(
 }
 
 /// What the cookie in a segment says, if it is genuine.
-fn cookie(
+pub(super) fn cookie(
     host: &Host,
     keys: &KeyRing,
     tcp: &Tcp<'_>,
@@ -454,6 +473,7 @@ fn before_request(
             tsecr: s.options.timestamps.map(|t| t.1),
             agreed,
             kept: false,
+            taken_over: false,
         };
         return request::first(host, guard, config, tcp, packet, &hs);
     }
@@ -481,6 +501,7 @@ fn before_request(
                 tsecr: stamps.map(|t| t.1),
                 agreed,
                 kept: false,
+                taken_over: false,
             };
             return request::early(host, guard, config, tcp, packet, &hs);
         }

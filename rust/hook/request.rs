@@ -86,6 +86,31 @@ pub(super) fn first(
         None if tcp.has(flags::URG) => asked(host, Outcome::TooLong),
         None => return early(host, guard, config, tcp, packet, hs),
     };
+    give(host, guard, config, tcp, packet, hs, asked)
+}
+
+/// What a packet asks for if a whole request head is at its front; `safe`: and its method is safe.
+pub(super) fn whole(host: &Host, tcp: &Tcp<'_>, packet: &Packet, safe: bool) -> Option<Asked> {
+    let mut parser = HeadParser::new();
+    let name = tcp.service.settings.cookie.as_bytes();
+    let len = tcp.payload_len as usize;
+    let outcome = feed(&mut parser, packet, tcp.payload(), len, name)?;
+    let Outcome::Head(head) = outcome else {
+        return None;
+    };
+    (!safe || head.method.is_safe()).then(|| asked(host, outcome))
+}
+
+/// Decides on a packet that begins a connection and has been read, and gives it to the owner.
+pub(super) fn give(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    tcp: &Tcp<'_>,
+    packet: HookPacket,
+    hs: &Handshake,
+    asked: Asked,
+) -> Verdict {
     let Some(choice) = decision::choose(host, guard, config, tcp.service, &hs.tuple.client, asked)
     else {
         return nobody(host, tcp, packet);
@@ -248,6 +273,7 @@ pub(super) fn decide(
         tsecr: waiting.manner.stamps.map(|(_, ecr)| ecr),
         agreed: waiting.agreed,
         kept: waiting.hold.acked() > 0,
+        taken_over: false,
     };
     let terms = decision::choose(host, guard, config, service, &hs.tuple.client, asked)
         .and_then(|choice| deliver::decided(host, guard, config, &hs, &choice));

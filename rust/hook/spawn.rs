@@ -10,6 +10,7 @@ use kernel::sync::rcu::Guard;
 
 use super::{
     classify::{self, classify, Class, Tcp, Way},
+    exchange,
     host::Host, //
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     },
     kapi::{
         nf::{Hook, HookPacket, Verdict},
+        skb::Packet,
         tcp::{self as stack, Agreed, Socket},
         time,
     },
@@ -43,7 +45,7 @@ impl Hook for Spawn {
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        if plain.is_some_and(|p| to_socket(host, guard, config, &p)) {
+        if plain.is_some_and(|p| to_socket(host, guard, config, &packet, &p)) {
             return packet.accept();
         }
         let class = match &plain {
@@ -53,7 +55,7 @@ impl Hook for Spawn {
         let Class::Tcp(tcp) = class else {
             return packet.accept();
         };
-        if plain.is_none() && to_socket(host, guard, config, &Plain::from(&tcp)) {
+        if plain.is_none() && to_socket(host, guard, config, &packet, &Plain::from(&tcp)) {
             return packet.accept();
         }
         match net.flows.get(guard, &tcp.tuple) {
@@ -66,7 +68,7 @@ impl Hook for Spawn {
 /// Whether a segment can be left to the stack: of a connection that is none of ours, or has its
 /// socket.
 #[inline]
-fn to_socket(host: &Host, guard: &Guard, config: &Config, p: &Plain) -> bool {
+fn to_socket(host: &Host, guard: &Guard, config: &Config, packet: &Packet, p: &Plain) -> bool {
     let net = &host.net;
     let Some(flow) = net.flows.get(guard, &p.tuple) else {
         return true;
@@ -76,6 +78,11 @@ fn to_socket(host: &Host, guard: &Guard, config: &Config, p: &Plain) -> bool {
     }
     if p.payload_len > 0 {
         net.requests.asked(&flow, time::coarse_ms());
+        if flow.status().followed() {
+            if let Some(service) = config.service(&p.tuple.vip, p.tuple.vip_port) {
+                exchange::client(host, guard, service, packet, p, &flow);
+            }
+        }
     }
     // A copy of the first segment may come when its socket is gone but that is not known yet.
     let begins = p.payload_len > 0 && p.seq == flow.client_isn().wrapping_add(1);

@@ -312,6 +312,9 @@ fn announce(host: &Host, guard: &Guard, config: &Config) {
             events::member(host, member);
         }
         let fell = seen.state == Believed::Suspect || seen.state == Believed::Down;
+        if before != word && seen.state == Believed::Down {
+            host.look_for_lost(guard);
+        }
         if before == Believed::Up as u32 && fell && member.live.admin() == AdminState::Up {
             lost(config, member);
         }

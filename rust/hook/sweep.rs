@@ -15,6 +15,7 @@ use super::{
     decision,
     directory,
     events::{self, Cause},
+    exchange,
     host::Host, //
 };
 use crate::{
@@ -58,7 +59,8 @@ impl Job for SweepJob {
         host.net.requests.sweep(time::coarse_ms());
         let swept = flows(&host)
             .and_then(|()| sessions(&host))
-            .and_then(|()| directory::sweep(&host));
+            .and_then(|()| directory::sweep(&host))
+            .and_then(|()| exchange::sweep(&host));
         if swept.is_err() {
             host.net.count(Reason::DropNoMemory);
         }

@@ -46,6 +46,17 @@ unsafe impl Sync for Packet {}
 pub(crate) struct Link(ffi::homing_link);
 
 impl Link {
+    /// Of a packet that came from nowhere.
+    pub(crate) fn none() -> Self {
+        Self(ffi::homing_link {
+            eth: [0; 14],
+            vlan_proto: 0,
+            vlan_tci: 0,
+            ether: false,
+            vlan: false,
+        })
+    }
+
     /// As [`Packet::reply`], on the device `ifindex`.
     pub(crate) fn reply(
         &self,
@@ -342,16 +353,10 @@ impl Packet {
 
     /// Where it came from at the link layer.
     pub(crate) fn link(&self) -> Link {
-        let mut link = ffi::homing_link {
-            eth: [0; 14],
-            vlan_proto: 0,
-            vlan_tci: 0,
-            ether: false,
-            vlan: false,
-        };
+        let mut link = Link::none();
         // SAFETY: By the invariant; `link` is valid for writing.
-        unsafe { ffi::homing_link_of(self.as_ptr(), &mut link) };
-        Link(link)
+        unsafe { ffi::homing_link_of(self.as_ptr(), &mut link.0) };
+        link
     }
 
     /// Frees it without calling it a drop.

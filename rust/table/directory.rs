@@ -227,6 +227,8 @@ struct Slot {
     nobody: Atomic<u32>,
     since: Atomic<u32>,
     last: Atomic<u32>,
+    /// The client's last acknowledgement, and 1 << 32.
+    ack: Atomic<u64>,
 }
 
 impl Slot {
@@ -236,6 +238,7 @@ impl Slot {
             nobody: Atomic::new(0),
             since: Atomic::new(0),
             last: Atomic::new(0),
+            ack: Atomic::new(0),
         }
     }
 }
@@ -300,8 +303,26 @@ impl Strangers {
             slot.nobody.store(nobody, Relaxed);
             slot.since.store(since, Relaxed);
             slot.last.store(last, Relaxed);
-            slot.mark.store(mark, Relaxed);
+            if slot.mark.xchg(mark, Relaxed) != mark {
+                slot.ack.store(0, Relaxed);
+            }
         }
+    }
+
+    /// Notes what the client of a connection that is remembered has acknowledged. Any context.
+    pub(crate) fn note(&self, tuple: &Tuple, ack: u32) {
+        if let Some((slot, mark)) = self.slot(tuple) {
+            if slot.mark.load(Relaxed) == mark {
+                slot.ack.store(1 << 32 | u64::from(ack), Relaxed);
+            }
+        }
+    }
+
+    /// What it has acknowledged. Any context.
+    pub(crate) fn ack(&self, tuple: &Tuple) -> Option<u32> {
+        let (slot, mark) = self.slot(tuple)?;
+        let ack = slot.ack.load(Relaxed);
+        (slot.mark.load(Relaxed) == mark && ack != 0).then_some(ack as u32)
     }
 
     /// Whether one more question may be asked for a client: so many in all, and so many for the

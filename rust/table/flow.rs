@@ -20,14 +20,15 @@ use super::{
 };
 use crate::{
     decide::{
-        flow::Flow as Status,
+        flow::{Flow as Status, Role},
+        lost::{Mark, Said},
         shift::Shift, //
     },
     kapi::{
         hash::{Inserted, Ref, Table, Walk},
         once, //
     },
-    wire::addr::Tuple,
+    wire::{addr::Tuple, tcp::seq},
 };
 
 /// What a connection agreed on, and who it belongs to.
@@ -57,6 +58,11 @@ pub(crate) struct Terms {
     pub(crate) entry: u16,
     /// Its session, if it has one.
     pub(crate) session: Option<Key>,
+    /// It had another owner, which is lost: the two initial numbers are those before the request
+    /// that it goes on with.
+    pub(crate) taken_over: bool,
+    /// Which of its starts the owner was in, by [`Live::start`](super::member::Live::start).
+    pub(crate) start: u8,
 }
 
 /// One flow.
@@ -66,10 +72,12 @@ pub(crate) struct Flow {
     used: Atomic<u32>,
     /// Seconds since boot of the last change of state.
     since: Atomic<u32>,
-    /// While the cookie is still to be put into a response: [`RESPONSE`], [`READER`] once reading
-    /// has begun, and the server's number of the next byte that is read. Else 0.
+    /// At the owner, while the cookie is still to be put into a response: [`RESPONSE`], [`READER`]
+    /// once reading has begun, and the server's number of the next byte that is read. At an entry
+    /// member what the client said: [`Said::next`] and [`Said::ack`]. Else 0.
     response: Atomic<u64>,
-    /// [`Shift`] in 64 bits; 0 for none.
+    /// At the owner [`Shift`] in 64 bits, at an entry member [`Mark::asked`] and
+    /// [`Mark::answered`]; 0 for none.
     shift: Atomic<u64>,
     /// The terms, packed.
     client_isn: u32,
@@ -92,21 +100,29 @@ const SACK: u16 = 1 << 9;
 const ECN: u16 = 1 << 10;
 const INSERT: u16 = 1 << 11;
 const SESSION: u16 = 1 << 12;
+const TAKEN_OVER: u16 = 1 << 13;
+const START: u32 = 14;
 const NO_WSCALE: u16 = 0xf;
 
 impl Flow {
     fn new(t: &Terms, status: Status, now: u32) -> Self {
         let bit = |on: bool, b: u16| if on { b } else { 0 };
+        let first = t.client_isn.wrapping_add(1);
+        let answer = t.cookie.wrapping_add(1);
+        let (response, shift) = match status.role {
+            // Before its first request every connection is at rest. What was found by asking is in
+            // its middle.
+            Role::Entry if t.cookie != 0 => (pair(first, answer), pair(first, answer)),
+            Role::Entry => (0, 0),
+            Role::Owner | Role::Both if t.insert => (RESPONSE | u64::from(answer), 0),
+            Role::Owner | Role::Both => (0, 0),
+        };
         Self {
             status: Atomic::new(status.to_bits()),
             used: Atomic::new(now),
             since: Atomic::new(now),
-            response: Atomic::new(if t.insert {
-                RESPONSE | u64::from(t.cookie.wrapping_add(1))
-            } else {
-                0
-            }),
-            shift: Atomic::new(0),
+            response: Atomic::new(response),
+            shift: Atomic::new(shift),
             client_isn: t.client_isn,
             cookie: t.cookie,
             tsecr: t.tsecr.unwrap_or(0),
@@ -119,7 +135,9 @@ impl Flow {
                 | bit(t.sack, SACK)
                 | bit(t.ecn, ECN)
                 | bit(t.insert, INSERT)
-                | bit(t.session.is_some(), SESSION),
+                | bit(t.session.is_some(), SESSION)
+                | bit(t.taken_over, TAKEN_OVER)
+                | u16::from(t.start).wrapping_shl(START),
             session: t.session.unwrap_or_default(),
         }
     }
@@ -141,6 +159,8 @@ impl Flow {
             owner: self.owner,
             entry: self.entry,
             session: has(SESSION).then_some(self.session),
+            taken_over: has(TAKEN_OVER),
+            start: self.start(),
         }
     }
 
@@ -148,6 +168,11 @@ impl Flow {
     #[inline]
     pub(crate) fn owner(&self) -> u16 {
         self.owner
+    }
+
+    /// Which of its starts the owner was in.
+    pub(crate) fn start(&self) -> u8 {
+        self.flags.wrapping_shr(START) as u8
     }
 
     /// The client's ISN, which tells connections of one tuple apart.
@@ -168,7 +193,7 @@ impl Flow {
 
     /// A number that tells it from other flows, as long as it lives.
     #[inline]
-    pub(crate) fn mark(&self) -> u32 {
+    pub(crate) fn tag(&self) -> u32 {
         // Entries are 128 bytes apart at least.
         (core::ptr::from_ref(self).addr() >> 7) as u32
     }
@@ -220,10 +245,57 @@ impl Flow {
         now.saturating_sub(self.used.load(Relaxed))
     }
 
+    /// Whether this member only relays it. That never changes.
+    fn is_relayed(&self) -> bool {
+        self.status().role == Role::Entry
+    }
+
+    /// What the client has said last, at an entry member.
+    pub(crate) fn said(&self) -> Option<Said> {
+        let (next, ack) = self.pair(&self.response)?;
+        Some(Said { next, ack })
+    }
+
+    /// Notes a segment that ends at `next` and acknowledges `ack`, at an entry member.
+    #[inline]
+    pub(crate) fn note(&self, next: u32, ack: u32) {
+        let old = once::read(&self.response);
+        let new = match (old >> 32, old as u32) {
+            _ if old == 0 => pair(next, ack),
+            (n, a) => pair(later(n as u32, next), later(a, ack)),
+        };
+        if new != old && self.is_relayed() {
+            // Two CPUs at once: one of them is not noted, as if it had been lost on the way here.
+            once::write(&self.response, new);
+        }
+    }
+
+    /// Where the connection was at rest, at an entry member.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        let (asked, answered) = self.pair(&self.shift)?;
+        Some(Mark { asked, answered })
+    }
+
+    /// The owner says that the connection is at rest.
+    pub(crate) fn set_mark(&self, mark: Mark) {
+        if self.is_relayed() {
+            self.shift.store(pair(mark.asked, mark.answered), Relaxed);
+        }
+    }
+
+    fn pair(&self, word: &Atomic<u64>) -> Option<(u32, u32)> {
+        let bits = word.load(Relaxed);
+        (bits != 0 && self.is_relayed()).then_some(((bits >> 32) as u32, bits as u32))
+    }
+
     /// The shift, when bytes were put into the stream.
     #[inline]
     pub(crate) fn shift(&self) -> Option<Shift> {
-        Shift::from_bits(once::read(&self.shift))
+        let bits = once::read(&self.shift);
+        if bits == 0 || self.is_relayed() {
+            return None;
+        }
+        Shift::from_bits(bits)
     }
 
     /// Whether the cookie is still to be put into a response.
@@ -252,6 +324,9 @@ impl Flow {
 
     /// Its responses are not read any more. Whether there is a reader to be forgotten.
     pub(super) fn take_response(&self) -> bool {
+        if self.is_relayed() {
+            return false;
+        }
         let old = self.response.load(Relaxed);
         if old != 0 {
             self.response.store(0, Relaxed);
@@ -261,6 +336,9 @@ impl Flow {
 
     /// Ends the shift when the connection is over; whether there was one.
     pub(super) fn take_shift(&self) -> bool {
+        if self.is_relayed() {
+            return false;
+        }
         let old = self.shift.load(Relaxed);
         old != 0 && self.shift.cmpxchg(old, 0, Full).is_ok()
     }
@@ -269,6 +347,20 @@ impl Flow {
     pub(crate) fn set_shift(&self, old: Option<Shift>, new: Shift) -> bool {
         let old = old.map_or(0, |s| s.to_bits());
         self.shift.cmpxchg(old, new.to_bits(), Full).is_ok()
+    }
+}
+
+/// Two sequence numbers in one word.
+const fn pair(a: u32, b: u32) -> u64 {
+    (a as u64) << 32 | b as u64
+}
+
+/// The later of two sequence numbers.
+const fn later(a: u32, b: u32) -> u32 {
+    if seq::gt(b, a) {
+        b
+    } else {
+        a
     }
 }
 

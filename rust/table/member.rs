@@ -183,6 +183,8 @@ pub(crate) struct Live {
     pub(crate) nonce: Atomic<u64>,
     /// Boot time in ms (ours) when its present start was first heard of.
     started_ms: Atomic<u64>,
+    /// How often we have noticed that it started anew.
+    starts: Atomic<u32>,
     /// What has come from it.
     pub(crate) inbox: BhLock<Inbox>,
     /// What it has of ours.
@@ -236,6 +238,7 @@ impl Live {
             heard_ms: Atomic::new(0),
             nonce: Atomic::new(0),
             started_ms: Atomic::new(0),
+            starts: Atomic::new(0),
             inbox: BhLock::new(Inbox::default(), GFP_KERNEL)?,
             audience: BhLock::new(Audience::default(), GFP_KERNEL)?,
             told: Atomic::new(false),
@@ -305,9 +308,20 @@ impl Live {
         self.given.fetch_add(1, Relaxed);
     }
 
+    /// A number of the start that the member is in, 0 to 3.
+    pub(crate) fn start(&self) -> u8 {
+        (self.starts.load(Relaxed) & 3) as u8
+    }
+
+    /// Second since boot when the present start was noticed.
+    pub(crate) fn restarted_s(&self) -> u32 {
+        (self.started_ms.load(Relaxed) / 1000) as u32
+    }
+
     /// Forgets what an earlier start of the member said; the present one is heard of at `now_ms`.
     pub(crate) fn restarted(&self, now_ms: u64) {
         self.started_ms.store(now_ms, Relaxed);
+        self.starts.fetch_add(1, Relaxed);
         *self.audience.lock() = Audience::default();
         self.joined.store(false, Relaxed);
         self.given_mark.store(0, Relaxed);

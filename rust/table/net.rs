@@ -13,6 +13,7 @@ use kernel::{
 use super::{
     config::Config,
     directory::{Directory, Fresh, Strangers},
+    exchange::Exchanges,
     flow::Flows,
     insert::Edits,
     keys::KeyRing,
@@ -91,6 +92,10 @@ pub(crate) struct Net {
     pub(crate) fresh: Fresh,
     /// What is known of connections that nobody here knows.
     pub(crate) strangers: Strangers,
+    /// Requests and responses of connections that are relayed to this member.
+    pub(crate) exchanges: Exchanges,
+    /// Connections that have come to rest, which their entry members are to hear of.
+    pub(crate) resting: Fresh,
     stats: Counters<{ Reason::COUNT }>,
     /// Switches.
     pub(crate) debug: Debug,
@@ -136,6 +141,8 @@ impl Net {
             directory: Directory::new()?,
             fresh: Fresh::new()?,
             strangers: Strangers::new()?,
+            exchanges: Exchanges::new()?,
+            resting: Fresh::new()?,
             stats: Counters::new()?,
             debug: Debug {
                 frozen: Atomic::new(false),

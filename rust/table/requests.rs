@@ -55,7 +55,7 @@ impl Requests {
     /// Data of the client on `flow`, at `now_ms`. Any context.
     #[inline]
     pub(crate) fn asked(&self, flow: &Flow, now_ms: u64) {
-        let mark = flow.mark();
+        let mark = flow.tag();
         let Some(slot) = self.slot(mark) else { return };
         let old = once::read(slot);
         let stale = (now_ms as u32).wrapping_sub(old as u32) > FORGOTTEN_MS;
@@ -71,7 +71,7 @@ impl Requests {
     /// Data of the local stack on `flow`, or the flow is over. Any context.
     #[inline]
     pub(crate) fn answered(&self, flow: &Flow, now_ms: u64) {
-        let mark = flow.mark();
+        let mark = flow.tag();
         let Some(slot) = self.slot(mark) else { return };
         let old = once::read(slot);
         if old == 0 || (old >> 32) as u32 != mark || slot.cmpxchg(old, 0, Full).is_err() {

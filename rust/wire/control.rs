@@ -24,6 +24,7 @@ use crate::wire::Layer;
 
 mod directory;
 mod join;
+mod rest;
 mod state;
 
 pub use directory::Answer;
@@ -34,6 +35,10 @@ pub use directory::MAX_LISTED;
 pub use join::Part;
 pub use join::Parts;
 pub use join::MAX_PARTS;
+pub use rest::Resting;
+pub use rest::Rests;
+pub use rest::MAX_RESTING;
+pub use rest::RESTING_LEN;
 pub use state::AdminState;
 pub use state::Arrived;
 pub use state::Listener;
@@ -80,6 +85,7 @@ mod kind {
     pub(super) const LIST: u8 = 16;
     pub(super) const UNKNOWN: u8 = 17;
     pub(super) const FLOW_GONE: u8 = 18;
+    pub(super) const REST: u8 = 19;
 }
 
 /// What every control message begins with.
@@ -229,6 +235,8 @@ pub enum Body<'a> {
     },
     /// The sender owns these connections (or does not any more): the receiver is to remember it.
     List(Listing<'a>),
+    /// These connections of the sender, which the receiver relays to it, are at rest.
+    Rest(Rests<'a>),
     /// Whose is this connection?
     Ask {
         /// The connection.
@@ -385,6 +393,15 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
             let len = count.wrapping_mul(LISTED_LEN);
             let reader = Reader::new(r.take(len).ok_or(short(len))?);
             Ok(Body::List(Listing { reader }))
+        }
+        kind::REST => {
+            let count = usize::from(r.u16().ok_or(short(2))?);
+            if count > MAX_RESTING {
+                return Err(Error::bad(Layer::Control, Fault::Value));
+            }
+            let len = count.wrapping_mul(RESTING_LEN);
+            let reader = Reader::new(r.take(len).ok_or(short(len))?);
+            Ok(Body::Rest(Rests { reader }))
         }
         kind::ASK => {
             let needed = short(directory::QUESTION_LEN);
@@ -554,6 +571,17 @@ pub fn emit_list(buf: &mut [u8], header: &Header, listed: &[Listed]) -> Option<u
     })
 }
 
+/// Writes connections at rest; its length. `None` also for more than [`MAX_RESTING`].
+pub fn emit_rest(buf: &mut [u8], header: &Header, resting: &[Resting]) -> Option<usize> {
+    if resting.len() > MAX_RESTING {
+        return None;
+    }
+    emit(buf, header, kind::REST, |w| {
+        w.u16(resting.len() as u16)?;
+        resting.iter().try_for_each(|one| one.emit(w))
+    })
+}
+
 /// Writes a question for the owner of a connection; its length. See [`Body::Ask`].
 pub fn emit_ask(buf: &mut [u8], header: &Header, tuple: &Tuple, place: u8) -> Option<usize> {
     emit(buf, header, kind::ASK, |w| {
@@ -709,6 +737,34 @@ mod tests {
             parse(&b[..OVERHEAD + 36]).map(|m| m.body),
             Ok(Body::Unknown { tuple }) if tuple == t
         ));
+    }
+
+    #[test]
+    fn connections_at_rest_are_read_back() {
+        let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
+        let mut b = [0xa5; 640];
+        let one = |n: u32| Resting {
+            tuple: Tuple::from_client(t.client, t.vip, n as u16, 80),
+            client_isn: n,
+            asked: !n,
+            answered: n << 24,
+        };
+        let mut all = [one(0); MAX_RESTING + 1];
+        for (i, r) in all.iter_mut().enumerate() {
+            *r = one(i as u32);
+        }
+        assert_eq!(emit_rest(&mut b, &HEADER, &all), None);
+        for count in 0..=MAX_RESTING {
+            let n = emit_rest(&mut b, &HEADER, &all[..count]).unwrap_or(0);
+            assert_eq!(n, OVERHEAD + 2 + count * RESTING_LEN);
+            let m = parse(&b[..n]).map(|m| m.body);
+            assert!(matches!(m, Ok(Body::Rest(rests)) if rests.eq(all[..count].iter().copied())));
+            for len in 0..n {
+                assert!(parse(&b[..len]).is_err());
+            }
+            b[37] = MAX_RESTING as u8 + 1;
+            assert!(parse(&b[..n]).is_err());
+        }
     }
 
     #[test]

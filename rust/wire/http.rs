@@ -11,6 +11,7 @@
 //! All readers are push parsers: small, `Copy`, fed with whatever bytes are there, never looking
 //! back. The result is the same for every way of cutting the input.
 
+pub mod answer;
 pub mod caching;
 pub mod cookie;
 pub mod field;

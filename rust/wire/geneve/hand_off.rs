@@ -30,7 +30,8 @@ pub struct HandOff {
     pub client_isn: u32,
     /// Our initial sequence number: the SYN cookie.
     pub cookie_isn: u32,
-    /// Echoed timestamp of the newest held packet; counts only with [`HandOff::TSTAMP`].
+    /// Echoed timestamp of the newest held packet; counts only with [`HandOff::TSTAMP`]. With
+    /// [`HandOff::TAKEN_OVER`], when this was written: seconds of the farm's clock.
     pub tsecr: u32,
     /// When the session began, seconds of the farm's clock.
     pub created: u32,
@@ -55,6 +56,9 @@ impl HandOff {
     pub const NEW_SESSION: u8 = 0x08;
     /// There is a session id.
     pub const HAS_SID: u8 = 0x10;
+    /// The connection had another owner, which is lost: it goes on with this packet. The two initial
+    /// numbers are those before it, so no cookie proves them.
+    pub const TAKEN_OVER: u8 = 0x20;
     /// The packet is made of bytes that the entry member has acknowledged and keeps: the owner
     /// says what its socket has of them.
     pub const KEPT: u8 = 0x40;
@@ -151,6 +155,8 @@ mod tests {
             HandOff::ECN,
             HandOff::NEW_SESSION,
             HandOff::HAS_SID,
+            HandOff::TAKEN_OVER,
+            HandOff::KEPT,
         ];
         for (i, flag) in flags.into_iter().enumerate() {
             assert_eq!(flag, 1 << i);

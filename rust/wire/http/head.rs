@@ -47,6 +47,12 @@ pub enum Method {
 }
 
 impl Method {
+    /// Whether it asks for nothing to be changed, so that asking twice does no harm (RFC 9110 section
+    /// 9.2.1).
+    pub const fn is_safe(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Options | Self::Trace)
+    }
+
     /// Methods are case-sensitive.
     fn of(word: &Word) -> Self {
         match word.as_bytes() {
