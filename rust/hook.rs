@@ -28,6 +28,7 @@ mod icmp;
 mod ingress;
 mod lost;
 pub(crate) mod push;
+mod refuse;
 mod request;
 mod spawn;
 pub(crate) mod state;

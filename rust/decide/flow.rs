@@ -127,6 +127,8 @@ const KEPT: u8 = 16;
 const LOST: u8 = 32;
 /// Requests and responses are followed, at the owner.
 const FOLLOWED: u8 = 64;
+/// The module itself has answered it, and ended it.
+const REFUSED: u8 = 128;
 
 impl Flow {
     /// A flow whose request is being read here.
@@ -158,6 +160,15 @@ impl Flow {
         Self {
             state: State::Live,
             ..Self::decided(Role::Entry)
+        }
+    }
+
+    /// A flow that the module itself has answered and ended.
+    pub const fn refused() -> Self {
+        Self {
+            state: State::Closed,
+            seen: REFUSED,
+            ..Self::decided(Role::Both)
         }
     }
 
@@ -233,6 +244,11 @@ impl Flow {
     /// Notes that the owner is gone for good.
     pub fn on_lost(&mut self) {
         self.seen |= LOST;
+    }
+
+    /// The module itself has answered it and ended it: no stack knows it.
+    pub fn is_refused(&self) -> bool {
+        self.seen & REFUSED != 0
     }
 
     /// The owner follows its requests and responses ([`crate::decide::exchange`]).
@@ -445,7 +461,7 @@ mod tests {
     fn bits_keep_everything() {
         for role in [Role::Entry, Role::Owner, Role::Both] {
             for state in [State::Deciding, State::Decided, State::Live, State::Closed] {
-                for seen in 0..128 {
+                for seen in 0..=255 {
                     for tries in [0, 1, SPAWN_TRIES, u8::MAX] {
                         let flow = Flow {
                             role,

@@ -150,6 +150,14 @@ pub const SUSPECT_INTERVALS: u64 = 2;
 /// softirq is shorter.
 pub const DOWN_MS: u64 = 1_000;
 
+/// Seconds of a home's silence for which the requests of its sessions wait, where they are to and
+/// nothing else is configured.
+pub const HOME_WAIT_S: u32 = 10;
+
+/// Seconds after which a client may try again whose session's home is dead: a member that restarts
+/// is back by then, or will not be soon.
+pub const RETRY_AFTER_S: u32 = 5;
+
 /// Milliseconds between two looks at the connections whose owner is gone.
 pub const LOST_LOOK_MS: u32 = 1_000;
 

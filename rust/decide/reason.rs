@@ -103,6 +103,10 @@ reasons! {
     LostIgnored = "lost_ignored",
     /// Connections that went on at another owner.
     TakenOver = "taken_over",
+    /// Requests answered with 503: the home of their session is dead, and the service is strict.
+    Unavailable = "unavailable",
+    /// Dropped: requests that wait for the home of their session to come back.
+    HomeWaited = "home_waited",
     /// Messages sent that tell an entry member which of its connections are at rest.
     RestSent = "rest_sent",
     /// Such messages received.

@@ -50,12 +50,7 @@ pub(super) fn window(ipv6: bool, mtu: u16) -> u16 {
 }
 
 /// Puts IP header and TCP checksum around a TCP header that stands at `ip_len` in `buf`; the whole.
-fn finish<'b>(
-    buf: &'b mut [u8; ROOM],
-    tuple: &Tuple,
-    ip_len: usize,
-    tcp_len: usize,
-) -> Result<&'b [u8]> {
+fn finish<'b>(buf: &'b mut [u8], tuple: &Tuple, ip_len: usize, tcp_len: usize) -> Result<&'b [u8]> {
     let end = ip_len.saturating_add(tcp_len);
     let segment = buf.get_mut(ip_len..end).ok_or(EINVAL)?;
     let sum = checksum::transport(&tuple.vip, &tuple.client, ip::TCP, segment).ok_or(EINVAL)?;
@@ -216,6 +211,68 @@ pub(super) fn reset(host: &Host, tcp: &Tcp<'_>, packet: &Packet, why: Reason) {
     };
     if sent {
         host.net.count(why);
+    }
+}
+
+/// A segment that the module sends by itself with data in it.
+pub(super) struct Words<'w> {
+    /// Its connection.
+    pub(super) tuple: &'w Tuple,
+    /// Sequence number.
+    pub(super) seq: u32,
+    /// Acknowledgement.
+    pub(super) ack: u32,
+    /// Timestamps: what to echo as our clock, and the client's.
+    pub(super) stamps: Option<(u32, u32)>,
+    /// The data.
+    pub(super) data: &'w [u8],
+}
+
+/// Longest data of such a segment: any client's MSS has room for it.
+pub(super) const WORDS: usize = 420;
+
+/// Says something and ends our side. `send` sends the packet, whose TCP header is where it is told.
+pub(super) fn say(
+    host: &Host,
+    words: &Words<'_>,
+    why: Reason,
+    send: impl FnOnce(&[u8], usize) -> Result,
+) {
+    let header = tcp::Header {
+        src_port: words.tuple.vip_port,
+        dst_port: words.tuple.client_port,
+        seq: words.seq,
+        ack: words.ack,
+        flags: flags::ACK | flags::PSH | flags::FIN,
+        // More than this is not read.
+        window: 0,
+    };
+    let at = ip_len(!words.tuple.vip.is_v4());
+    let mut buf = [0; ROOM + WORDS];
+    let build = |buf: &mut [u8]| {
+        let room = buf.get_mut(at..)?;
+        let header_len = tcp::emit_bare(room, &header, words.stamps)?;
+        let len = header_len.checked_add(words.data.len())?;
+        for (to, from) in room.get_mut(header_len..len)?.iter_mut().zip(words.data) {
+            *to = *from;
+        }
+        Some(len)
+    };
+    let sent = build(&mut buf)
+        .ok_or(EINVAL)
+        .and_then(|len| finish(&mut buf, words.tuple, at, len))
+        .and_then(|bytes| send(bytes, at));
+    host.net.count(match sent {
+        Ok(()) => why,
+        Err(_) => Reason::AnswerFailed,
+    });
+}
+
+/// Acknowledges the client's goodbye when ours was sent before.
+pub(super) fn fin_acked(host: &Host, tcp: &Tcp<'_>, packet: &Packet) {
+    let end = tcp.seg.seq.wrapping_add(tcp.payload_len).wrapping_add(1);
+    if bare(host, tcp, packet, tcp.seg.ack, end, flags::ACK) {
+        host.net.count(Reason::FinAnswered);
     }
 }
 

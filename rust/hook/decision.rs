@@ -29,11 +29,15 @@ use crate::{
     },
     table::{
         config::Config,
-        member::{Member, State},
-        service::Service,
+        member::{Clock, Member, State},
+        service::{HomeLost, Service},
         session::{Applied, Key},
     },
-    wire::{addr::Addr, control::Association, http::cookie::CookieValue},
+    wire::{
+        addr::Addr,
+        control::{AdminState, Association},
+        http::cookie::CookieValue,
+    },
 };
 
 /// What was decided.
@@ -47,11 +51,28 @@ pub(super) struct Choice {
     pub(super) insert: bool,
 }
 
+/// What becomes of a first request.
+pub(super) enum Chosen {
+    /// A member gets it.
+    To(Choice),
+    /// Nobody can serve.
+    Nobody,
+    /// The home of its session is dead, and no other may serve: the client is told.
+    Unavailable,
+    /// The same, but the home may come back: the client's repetition is decided on.
+    Wait,
+}
+
 /// What the first request says.
 #[derive(Clone, Copy)]
 pub(super) enum Asked {
-    /// An HTTP request with this cookie.
-    Http(CookieValue),
+    /// An HTTP request with this cookie. `head`: its response has no body.
+    Http {
+        /// Our cookie.
+        cookie: CookieValue,
+        /// The method is HEAD.
+        head: bool,
+    },
     /// Nothing that we read as HTTP.
     Unknown,
 }
@@ -153,7 +174,7 @@ pub(super) fn servable(host: &Host, guard: &Guard, config: &Config, service: &Se
     config.me().is_some_and(could) || config.others().any(could)
 }
 
-/// Decides. `None`: nobody can serve.
+/// Decides.
 pub(super) fn choose(
     host: &Host,
     guard: &Guard,
@@ -161,19 +182,20 @@ pub(super) fn choose(
     service: &Service,
     client: &Addr,
     asked: Asked,
-) -> Option<Choice> {
+) -> Chosen {
     let net = &host.net;
     service.count_connection();
+    let to = |choice: Option<Choice>| choice.map_or(Chosen::Nobody, Chosen::To);
     let cookie = match asked {
-        Asked::Http(cookie) => cookie,
+        Asked::Http { cookie, .. } => cookie,
         Asked::Unknown => {
             // No session: nothing could carry its id.
-            let owner = pick(host, guard, config, service, client)?;
-            return Some(Choice {
+            let owner = pick(host, guard, config, service, client);
+            return to(owner.map(|owner| Choice {
                 owner,
                 session: None,
                 insert: false,
-            });
+            }));
         }
     };
     match cookie {
@@ -181,12 +203,12 @@ pub(super) fn choose(
         CookieValue::Malformed => net.count(Reason::SidMalformed),
         CookieValue::Conflict => net.count(Reason::SidConflict),
         CookieValue::One(text) => {
-            if let Some(choice) = by_sid(host, guard, config, service, &text) {
-                return Some(choice);
+            if let Some(chosen) = by_sid(host, guard, config, service, &text) {
+                return chosen;
             }
         }
     }
-    begin(host, guard, config, service, client)
+    to(begin(host, guard, config, service, client))
 }
 
 /// What the home of a session says to a request that shows its id.
@@ -292,7 +314,7 @@ fn by_sid(
     config: &Config,
     service: &Service,
     text: &[u8; 32],
-) -> Option<Choice> {
+) -> Option<Chosen> {
     let net = &host.net;
     let Some(sid) = sid::decode(text) else {
         net.count(Reason::SidMalformed);
@@ -350,6 +372,8 @@ fn by_sid(
         .is_some_and(|m| m.state(guard, config, &clock) != State::Down && !m.live.moves(now));
     let owner = if alive {
         home
+    } else if let Some(chosen) = without_home(guard, config, service, &clock, home) {
+        return Some(chosen);
     } else {
         rehome(host, guard, config, service, &base)?
     };
@@ -365,10 +389,37 @@ fn by_sid(
     if alive && entry.is_some() {
         shown(host, guard, config, &key);
     }
-    Some(Choice {
+    Some(Chosen::To(Choice {
         owner,
         session: Some(key),
         insert: false,
+    }))
+}
+
+/// What a request gets whose session's home cannot serve, other than a new home. Only where it is
+/// dead: one that an operator has set down, or taken out, is not expected back.
+fn without_home(
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    clock: &Clock,
+    home: u16,
+) -> Option<Chosen> {
+    let s = &service.settings;
+    let member = config.member(home)?;
+    if s.home_lost == HomeLost::Repick || member.live.admin() == AdminState::Down {
+        return None;
+    }
+    if member.seen(guard, config, clock).state != State::Down {
+        return None;
+    }
+    let scale = u64::from(config.farm.scale);
+    let patience_ms = u64::from(s.home_wait_s).saturating_mul(scale.saturating_mul(1000));
+    let waits = s.home_lost == HomeLost::Wait && member.silent_ms(clock) < patience_ms;
+    Some(if waits {
+        Chosen::Wait
+    } else {
+        Chosen::Unavailable
     })
 }
 

@@ -84,6 +84,9 @@ pub(super) fn decided(
     } else {
         Reason::DecidedOther
     });
+    if hs.taken_over {
+        net.count(Reason::TakenOver);
+    }
     if hs.kept {
         flow.on(now, |f| f.set_kept(true));
     }

@@ -18,6 +18,7 @@ use super::{
     host::Host,
     icmp,
     lost,
+    refuse,
     request, //
 };
 use crate::{
@@ -199,8 +200,14 @@ fn service(
                 Err(packet) => packet,
             };
         }
-        let known = if flow.status().lost() {
-            match lost::packet(host, guard, config, keys, packet, tcp, flow) {
+        let status = flow.status();
+        let known = if status.lost() || status.is_refused() {
+            let aside = if status.lost() {
+                lost::packet(host, guard, config, keys, packet, tcp, flow)
+            } else {
+                refuse::after(host, guard, keys, packet, tcp, flow)
+            };
+            match aside {
                 Ok(verdict) => return verdict,
                 Err(new) => packet = new,
             }

@@ -280,11 +280,16 @@ pub(super) fn packet(
                 taken_over: true,
             };
             match request::whole(host, tcp, &packet, safe) {
-                Some(asked) => {
-                    net.flows.remove(guard, flow);
-                    net.count(Reason::TakenOver);
-                    Ok(request::give(host, guard, config, tcp, packet, &hs, asked))
-                }
+                Some(asked) => Ok(request::give(
+                    host,
+                    guard,
+                    config,
+                    tcp,
+                    packet,
+                    &hs,
+                    asked,
+                    Some(flow),
+                )),
                 None => Ok(reset(host, tcp, packet, &flow)),
             }
         }

@@ -10,26 +10,30 @@ use kernel::{
 use super::{
     answer,
     classify::Tcp,
-    decision::{self, Asked},
+    decision::{self, Asked, Chosen},
     deliver::{self, Handshake},
     encap::{self, With},
     hold,
-    host::Host, //
+    host::Host,
+    refuse, //
 };
 use crate::{
     decide::{assemble::Added, limits, reason::Reason},
     kapi::{
+        hash::Ref,
         nf::{HookPacket, Verdict},
         skb::Packet,
         time,
     },
     table::{
         config::Config,
+        flow::Flow,
         pending::{Manner, Waiting},
         service::{Reply, Service},
     },
     wire::{
-        http::head::{HeadParser, Outcome, Progress},
+        addr::Tuple,
+        http::head::{HeadParser, Method, Outcome, Progress},
         tcp::flags,
     },
 };
@@ -40,7 +44,10 @@ fn asked(host: &Host, outcome: Outcome) -> Asked {
     match outcome {
         Outcome::Head(head) => {
             net.count(Reason::Request);
-            return Asked::Http(head.cookie);
+            return Asked::Http {
+                cookie: head.cookie,
+                head: head.method == Method::Head,
+            };
         }
         Outcome::NotHttp(_) => net.count(Reason::NotHttp),
         Outcome::Ambiguous(_) => net.count(Reason::Ambiguous),
@@ -86,7 +93,7 @@ pub(super) fn first(
         None if tcp.has(flags::URG) => asked(host, Outcome::TooLong),
         None => return early(host, guard, config, tcp, packet, hs),
     };
-    give(host, guard, config, tcp, packet, hs, asked)
+    give(host, guard, config, tcp, packet, hs, asked, None)
 }
 
 /// What a packet asks for if a whole request head is at its front; `safe`: and its method is safe.
@@ -102,6 +109,8 @@ pub(super) fn whole(host: &Host, tcp: &Tcp<'_>, packet: &Packet, safe: bool) -> 
 }
 
 /// Decides on a packet that begins a connection and has been read, and gives it to the owner.
+/// `old`: the flow of the connection until now, which goes when there is a decision.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn give(
     host: &Host,
     guard: &Guard,
@@ -110,10 +119,24 @@ pub(super) fn give(
     packet: HookPacket,
     hs: &Handshake,
     asked: Asked,
+    old: Option<Ref<'_, Tuple, Flow>>,
 ) -> Verdict {
-    let Some(choice) = decision::choose(host, guard, config, tcp.service, &hs.tuple.client, asked)
-    else {
-        return nobody(host, tcp, packet);
+    let net = &host.net;
+    let chosen = decision::choose(host, guard, config, tcp.service, &hs.tuple.client, asked);
+    if let Chosen::Wait = chosen {
+        net.count(Reason::HomeWaited);
+        return packet.drop();
+    }
+    if let Some(old) = old {
+        net.flows.remove(guard, old);
+    }
+    let choice = match chosen {
+        Chosen::To(choice) => choice,
+        Chosen::Unavailable => {
+            refuse::packet(host, guard, tcp, &packet, hs, asked);
+            return packet.drop();
+        }
+        Chosen::Nobody | Chosen::Wait => return nobody(host, tcp, packet),
     };
     let Some(terms) = deliver::decided(host, guard, config, hs, &choice) else {
         return packet.drop();
@@ -275,8 +298,21 @@ pub(super) fn decide(
         kept: waiting.hold.acked() > 0,
         taken_over: false,
     };
-    let terms = decision::choose(host, guard, config, service, &hs.tuple.client, asked)
-        .and_then(|choice| deliver::decided(host, guard, config, &hs, &choice));
+    let chosen = decision::choose(host, guard, config, service, &hs.tuple.client, asked);
+    let terms = match chosen {
+        Chosen::To(choice) => deliver::decided(host, guard, config, &hs, &choice),
+        Chosen::Nobody => None,
+        Chosen::Wait if !hs.kept => {
+            // As if it had come now, for the sum.
+            host.net.count(Reason::Packets);
+            host.net.count(Reason::HomeWaited);
+            return;
+        }
+        Chosen::Wait | Chosen::Unavailable => {
+            refuse::held(host, guard, &waiting, &hs, asked);
+            return;
+        }
+    };
     match terms {
         Some(terms) => {
             waiting.terms = Some(terms);

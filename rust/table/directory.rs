@@ -179,6 +179,8 @@ const NOWHERE: Tuple = Tuple {
 pub(crate) struct Fresh {
     now: BhLock<KBox<Batch>>,
     any: Atomic<bool>,
+    /// There is no room for more: nobody need take the lock to learn it.
+    full: Atomic<bool>,
 }
 
 impl Fresh {
@@ -187,12 +189,18 @@ impl Fresh {
         Ok(Self {
             now: BhLock::new(Batch::new()?, GFP_KERNEL)?,
             any: Atomic::new(false),
+            full: Atomic::new(false),
         })
     }
 
     /// One more. Any context.
     pub(crate) fn push(&self, tuple: &Tuple) {
-        self.now.lock().push(tuple);
+        if self.full.load(Relaxed) {
+            return;
+        }
+        if !self.now.lock().push(tuple) {
+            self.full.store(true, Relaxed);
+        }
         self.any.store(true, Relaxed);
     }
 
@@ -203,6 +211,7 @@ impl Fresh {
         }
         let empty = Batch::new().ok()?;
         self.any.store(false, Relaxed);
+        self.full.store(false, Relaxed);
         Some(core::mem::replace(&mut *self.now.lock(), empty))
     }
 }

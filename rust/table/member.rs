@@ -483,6 +483,11 @@ impl Member {
         member::liveness(&self.heard(clock), clock.now_ms, &clock.times, &votes).into()
     }
 
+    /// Milliseconds since it was last heard, or since we began to listen.
+    pub(crate) fn silent_ms(&self, clock: &Clock) -> u64 {
+        clock.now_ms.saturating_sub(self.heard(clock).last_heard_ms)
+    }
+
     /// The member as it is believed to be.
     pub(crate) fn seen(&self, guard: &Guard, config: &Config, clock: &Clock) -> Seen {
         let live = &*self.live;

@@ -42,6 +42,17 @@ pub(crate) enum Reply {
     Route,
 }
 
+/// What a request gets whose session's home is dead.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HomeLost {
+    /// A new home.
+    Repick,
+    /// A response 503.
+    Strict,
+    /// Nothing for some time, then as `Strict`.
+    Wait,
+}
+
 /// What an operator sets.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
@@ -67,6 +78,10 @@ pub(crate) struct Settings {
     pub(crate) same_site: SameSite,
     /// Which way answers go out.
     pub(crate) reply: Reply,
+    /// What a request gets whose session's home is dead.
+    pub(crate) home_lost: HomeLost,
+    /// Seconds of a home's silence for which its requests wait.
+    pub(crate) home_wait_s: u32,
 }
 
 impl Settings {
@@ -84,6 +99,8 @@ impl Settings {
             max_age: 0,
             same_site: SameSite::Lax,
             reply: Reply::Swap,
+            home_lost: HomeLost::Repick,
+            home_wait_s: limits::HOME_WAIT_S,
         }
     }
 }

@@ -246,6 +246,47 @@ impl Reply {
     }
 }
 
+/// What a request gets whose session's home is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum HomeLost {
+    /// A new home, for good.
+    Repick = 0,
+    /// A response 503 with Retry-After.
+    Strict = 1,
+    /// Nothing until the home is back or was silent for so long; then as strict.
+    Wait = 2,
+}
+
+impl HomeLost {
+    /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
+    pub const ALL: [Self; 3] = [
+        Self::Repick,
+        Self::Strict,
+        Self::Wait,
+    ];
+
+    /// The value with this number; `None` when the contract has no such value.
+    pub const fn from_u32(value: u32) -> Option<Self> {
+        match value {
+            0 => Some(Self::Repick),
+            1 => Some(Self::Strict),
+            2 => Some(Self::Wait),
+            _ => None,
+        }
+    }
+
+    /// The name as the contract spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Repick => "repick",
+            Self::Strict => "strict",
+            Self::Wait => "wait",
+        }
+    }
+}
+
 /// SameSite attribute of the cookie (RFC 6265bis).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -753,9 +794,13 @@ pub mod service {
     pub const CONNECTIONS: u16 = 16;
     /// Which way answers go out that no socket makes. Default swap.
     pub const REPLY: u16 = 17;
+    /// What a request gets whose session's home is dead. Default repick.
+    pub const HOME_LOST: u16 = 18;
+    /// Seconds of a home's silence for which its requests wait, with home-lost wait. Default 10.
+    pub const HOME_WAIT: u16 = 19;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 17] = [
+    pub const NAMES: [&str; 19] = [
         "vip",
         "port",
         "group",
@@ -773,6 +818,8 @@ pub mod service {
         "sessions",
         "connections",
         "reply",
+        "home-lost",
+        "home-wait",
     ];
 }
 

@@ -17,6 +17,7 @@ pub mod cookie;
 pub mod field;
 pub mod framing;
 pub mod head;
+pub mod refusal;
 pub mod response;
 
 /// Bytes of the longest head that is read; a longer one is [`head::Outcome::TooLong`].

@@ -94,7 +94,7 @@ static const struct nla_policy homing_member_get_nl_policy[HOMING_A_MEMBER_ID + 
 };
 
 /* HOMING_CMD_SERVICE_SET - do */
-static const struct nla_policy homing_service_set_nl_policy[HOMING_A_SERVICE_REPLY + 1] = {
+static const struct nla_policy homing_service_set_nl_policy[HOMING_A_SERVICE_HOME_WAIT + 1] = {
 	[HOMING_A_SERVICE_VIP] = NLA_POLICY_EXACT_LEN(HOMING_ADDR_LEN),
 	[HOMING_A_SERVICE_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[HOMING_A_SERVICE_GROUP] = { .type = NLA_U16, },
@@ -108,6 +108,8 @@ static const struct nla_policy homing_service_set_nl_policy[HOMING_A_SERVICE_REP
 	[HOMING_A_SERVICE_MAX_AGE] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_service_max_age_range),
 	[HOMING_A_SERVICE_SAME_SITE] = NLA_POLICY_MAX(NLA_U32, 3),
 	[HOMING_A_SERVICE_REPLY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[HOMING_A_SERVICE_HOME_LOST] = NLA_POLICY_MAX(NLA_U32, 2),
+	[HOMING_A_SERVICE_HOME_WAIT] = NLA_POLICY_RANGE(NLA_U32, 1, 60),
 };
 
 /* HOMING_CMD_SERVICE_DEL - do */
@@ -243,7 +245,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.cmd		= HOMING_CMD_SERVICE_SET,
 		.doit		= homing_service_set_doit,
 		.policy		= homing_service_set_nl_policy,
-		.maxattr	= HOMING_A_SERVICE_REPLY,
+		.maxattr	= HOMING_A_SERVICE_HOME_WAIT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -39,6 +39,7 @@ use crate::{
     table::{
         config::Config,
         service::{
+            HomeLost,
             Reply,
             SameSite,
             Service,
@@ -54,6 +55,8 @@ use crate::{
             COOKIE,
             DOMAIN,
             GROUP,
+            HOME_LOST,
+            HOME_WAIT,
             IDLE_TIMEOUT,
             INSERT,
             LISTENERS,
@@ -181,6 +184,16 @@ fn settings(request: &Request<'_>, known: Option<Settings>) -> Result<Settings> 
             consts::Reply::Route => Reply::Route,
         };
     }
+    if let Some(attr) = request.attr(HOME_LOST) {
+        s.home_lost = match consts::HomeLost::from_u32(attr.u32()?).ok_or(EINVAL)? {
+            consts::HomeLost::Repick => HomeLost::Repick,
+            consts::HomeLost::Strict => HomeLost::Strict,
+            consts::HomeLost::Wait => HomeLost::Wait,
+        };
+    }
+    if let Some(attr) = request.attr(HOME_WAIT) {
+        s.home_wait_s = attr.u32()?;
+    }
     Ok(s)
 }
 
@@ -224,6 +237,11 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
         Reply::Swap => consts::Reply::Swap,
         Reply::Route => consts::Reply::Route,
     };
+    let home_lost = match set.home_lost {
+        HomeLost::Repick => consts::HomeLost::Repick,
+        HomeLost::Strict => consts::HomeLost::Strict,
+        HomeLost::Wait => consts::HomeLost::Wait,
+    };
     let here = tcp::listener(host.net.ns, &s.vip, s.port, host.device()).present;
     let there = config
         .others()
@@ -245,7 +263,9 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
     w.u8(LOCAL_LISTENER, here.into())?;
     w.uint(SESSIONS, s.live.sessions.load(Relaxed))?;
     w.uint(CONNECTIONS, s.live.connections.load(Relaxed))?;
-    w.u32(REPLY, reply as u32)
+    w.u32(REPLY, reply as u32)?;
+    w.u32(HOME_LOST, home_lost as u32)?;
+    w.u32(HOME_WAIT, set.home_wait_s)
 }
 
 /// Shows all services.

@@ -97,6 +97,19 @@ enum homing_reply {
 };
 
 /**
+ * enum homing_home_lost - What a request gets whose session's home is dead.
+ * @HOMING_HOME_LOST_REPICK: A new home, for good.
+ * @HOMING_HOME_LOST_STRICT: A response 503 with Retry-After.
+ * @HOMING_HOME_LOST_WAIT: Nothing until the home is back or was silent for so
+ *   long; then as strict.
+ */
+enum homing_home_lost {
+	HOMING_HOME_LOST_REPICK,
+	HOMING_HOME_LOST_STRICT,
+	HOMING_HOME_LOST_WAIT,
+};
+
+/**
  * enum homing_same_site - SameSite attribute of the cookie (RFC 6265bis).
  * @HOMING_SAME_SITE_LAX: SameSite=Lax.
  * @HOMING_SAME_SITE_STRICT: SameSite=Strict.
@@ -275,6 +288,8 @@ enum {
 	HOMING_A_SERVICE_SESSIONS,
 	HOMING_A_SERVICE_CONNECTIONS,
 	HOMING_A_SERVICE_REPLY,
+	HOMING_A_SERVICE_HOME_LOST,
+	HOMING_A_SERVICE_HOME_WAIT,
 
 	__HOMING_A_SERVICE_MAX,
 	HOMING_A_SERVICE_MAX = (__HOMING_A_SERVICE_MAX - 1)

@@ -377,6 +377,8 @@ mod tests {
             sessions: 0,
             connections: 0,
             reply: None,
+            home_lost: None,
+            home_wait: 0,
         }
     }
 

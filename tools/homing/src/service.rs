@@ -75,6 +75,23 @@ pub struct Add {
     /// Which way answers go out that no socket makes, as those to SYNs
     #[arg(long)]
     reply: Option<Reply>,
+    /// What a request gets whose session's home is dead
+    #[arg(long)]
+    home_lost: Option<HomeLost>,
+    /// Seconds of a home's silence for which its requests wait, with --home-lost wait
+    #[arg(long, value_name = "SECONDS")]
+    home_wait: Option<u32>,
+}
+
+/// What a request gets whose session's home is dead.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum HomeLost {
+    /// A new home, for good
+    Repick,
+    /// A response 503 with Retry-After
+    Strict,
+    /// Nothing until the home is back or was silent for so long; then as strict
+    Wait,
 }
 
 /// How a home is selected.
@@ -185,6 +202,17 @@ impl Add {
                 Reply::Route => consts::Reply::Route,
             };
             request = request.u32(service::REPLY, reply as u32);
+        }
+        if let Some(what) = self.home_lost {
+            let what = match what {
+                HomeLost::Repick => consts::HomeLost::Repick,
+                HomeLost::Strict => consts::HomeLost::Strict,
+                HomeLost::Wait => consts::HomeLost::Wait,
+            };
+            request = request.u32(service::HOME_LOST, what as u32);
+        }
+        if let Some(seconds) = self.home_wait {
+            request = request.u32(service::HOME_WAIT, seconds);
         }
         request
     }

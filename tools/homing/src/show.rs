@@ -356,6 +356,8 @@ fn service_json(service: &Service) -> Value {
         "max_age_s": service.max_age,
         "same_site": service.same_site.map(|same_site| same_site.name()),
         "reply": service.reply.map(|reply| reply.name()),
+        "home_lost": service.home_lost.map(|what| what.name()),
+        "home_wait_s": service.home_wait,
         "sessions": service.sessions,
         "connections": service.connections,
     })

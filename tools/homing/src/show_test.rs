@@ -7,6 +7,7 @@ use crate::address::tests::example_member;
 use crate::address::tests::example_session;
 use homing_nl::consts::FlowRole;
 use homing_nl::consts::FlowState;
+use homing_nl::consts::HomeLost;
 use homing_nl::consts::Policy;
 use homing_nl::consts::Reply;
 use homing_nl::consts::SameSite;
@@ -30,6 +31,8 @@ fn example_service() -> Service {
         sessions: 7,
         connections: 9,
         reply: Some(Reply::Swap),
+        home_lost: Some(HomeLost::Repick),
+        home_wait: 10,
     }
 }
 

@@ -11,6 +11,7 @@ use homing_pure::uapi::consts::AdminState;
 use homing_pure::uapi::consts::DrainMode;
 use homing_pure::uapi::consts::FlowRole;
 use homing_pure::uapi::consts::FlowState;
+use homing_pure::uapi::consts::HomeLost;
 use homing_pure::uapi::consts::MemberState;
 use homing_pure::uapi::consts::Policy;
 use homing_pure::uapi::consts::Reply;
@@ -205,6 +206,10 @@ pub struct Service {
     pub connections: u64,
     /// Which way answers go out that no socket makes.
     pub reply: Option<Reply>,
+    /// What a request gets whose session's home is dead.
+    pub home_lost: Option<HomeLost>,
+    /// Seconds of a home's silence for which its requests wait.
+    pub home_wait: u32,
 }
 
 impl Service {
@@ -228,6 +233,8 @@ impl Service {
             sessions: from.uint(SESSIONS).unwrap_or(0),
             connections: from.uint(CONNECTIONS).unwrap_or(0),
             reply: from.u32(REPLY).and_then(Reply::from_u32),
+            home_lost: from.u32(HOME_LOST).and_then(HomeLost::from_u32),
+            home_wait: from.u32(HOME_WAIT).unwrap_or(0),
         })
     }
 }
