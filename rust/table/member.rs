@@ -47,7 +47,7 @@ pub(crate) struct Settings {
 }
 
 /// A believed state that replaces what a member reports (`homing debug state`).
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Belief {
     /// Open sessions.
     pub(crate) sessions: Option<u32>,
@@ -468,8 +468,8 @@ impl Member {
         if let Some(believed) = self.live.belief.read(guard).and_then(|b| b.state) {
             return believed;
         }
-        if once::read(&self.live.heard_ms) == 0 {
-            // Never heard: nothing is lost by calling it down.
+        if !self.local && once::read(&self.live.heard_ms) == 0 {
+            // Never heard: nothing is lost by calling it down. This one is there before it speaks.
             return State::Down;
         }
         let mut votes = member::Votes::default();

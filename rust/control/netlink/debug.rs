@@ -55,7 +55,9 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         if let (Some(nest), Some(live)) = (nest, member) {
             let old = live.belief.with(|old| old.copied().unwrap_or_default());
             let new = believe(old, &nest)?;
-            live.belief.replace(Some(KBox::new(new, GFP_KERNEL)?));
+            // To believe nothing on purpose is to believe what is heard and seen.
+            let new = (new != Belief::default()).then(|| KBox::new(new, GFP_KERNEL));
+            live.belief.replace(new.transpose()?);
         }
         config.farm.scale = scale.unwrap_or(config.farm.scale);
         Ok(())
