@@ -212,19 +212,10 @@ fn found(
     }
     let terms = Terms {
         client_isn,
-        cookie: 0,
-        tsecr: None,
-        mss: 0,
-        snd_wscale: None,
-        rcv_wscale: None,
-        sack: false,
-        ecn: false,
-        insert: false,
         owner,
         entry: config.local,
-        session: None,
-        taken_over: false,
         start: member.live.start(),
+        ..Terms::NONE
     };
     let now = net.uptime();
     let stored = net

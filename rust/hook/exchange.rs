@@ -29,7 +29,7 @@ use crate::{
         control::{self, Resting, MAX_RESTING},
         http::{
             answer::{AnswerParser, ChunkParser, MAX_BODY},
-            head::{Body, HeadParser, Method, Outcome, Progress},
+            head::{Body, Method, Outcome},
         },
         plain::Plain,
         tcp::flags,
@@ -76,16 +76,7 @@ pub(super) fn client(
 fn request(packet: &Packet, p: &Plain, offset: u32, name: &[u8]) -> Option<Request> {
     let at = p.payload().checked_add(offset as usize)?;
     let len = p.payload_len.checked_sub(offset)? as usize;
-    let mut parser = HeadParser::new();
-    let mut outcome = None;
-    packet.for_each_chunk(at, len, |bytes| match parser.feed(bytes, name) {
-        Progress::Partial => true,
-        Progress::Done(done) => {
-            outcome = Some(done);
-            false
-        }
-    });
-    let Some(Outcome::Head(head)) = outcome else {
+    let Some(Outcome::Head(head)) = super::request::read_head(packet, at, len, name) else {
         return None;
     };
     // What follows may be no HTTP, or may not follow.

@@ -445,6 +445,24 @@ pub(super) fn cookie(
     )
 }
 
+/// Whether a packet is one of the connection that `flow` is about, of which no member has a socket:
+/// `Some(true)` if it begins it. `None`: it is no good, or of another connection between the same
+/// ports, and is looked at as if there were no such flow. It has no padding any more.
+pub(super) fn belongs(
+    host: &Host,
+    keys: &KeyRing,
+    packet: &mut HookPacket,
+    tcp: &Tcp<'_>,
+    flow: &Flow,
+) -> Option<bool> {
+    let good = packet.trim(tcp.total_len()).is_ok()
+        && !tcp.is_syn()
+        && packet.tcp_checksum_ok(tcp.l4(), tcp.ipv6());
+    let begins = tcp.seg.seq == flow.client_isn().wrapping_add(1);
+    let ours = good && (begins || cookie(host, keys, tcp).is_none());
+    ours.then_some(begins)
+}
+
 /// A segment of a connection that has not asked for anything yet, or that nobody here knows.
 fn before_request(
     host: &Host,

@@ -57,7 +57,7 @@ pub(super) fn is_gone(host: &Host, guard: &Guard, config: &Config, member: &Memb
     let clock = host.net.clock(config);
     !member.local
         && !member.is_heard(&clock)
-        && member.seen(guard, config, &clock).state == MemberState::Down
+        && member.state(guard, config, &clock) == MemberState::Down
         && decision::majority(host, config)
 }
 
@@ -208,20 +208,11 @@ pub(super) fn packet(
     flow: crate::kapi::hash::Ref<'_, Tuple, Flow>,
 ) -> Result<Verdict, HookPacket> {
     let net = &host.net;
-    if packet.trim(tcp.total_len()).is_err() {
-        net.count(Reason::DropNoMemory);
-        return Ok(packet.drop());
-    }
-    if tcp.is_syn() || !packet.tcp_checksum_ok(tcp.l4(), tcp.ipv6()) {
+    let Some(begins) = ingress::belongs(host, keys, &mut packet, tcp, &flow) else {
         return Err(packet);
-    }
+    };
     let seg = &tcp.seg;
     let terms = flow.terms();
-    let begins = seg.seq == terms.client_isn.wrapping_add(1);
-    if !begins && ingress::cookie(host, keys, tcp).is_some() {
-        // The first words of another connection between the same ports.
-        return Err(packet);
-    }
     if flow.status().state == State::Decided && begins && tcp.payload_len > 0 && !terms.taken_over {
         // The owner has not got it: another is found.
         net.flows.remove(guard, flow);

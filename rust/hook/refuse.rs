@@ -103,18 +103,8 @@ fn remember(host: &Host, guard: &Guard, hs: &Handshake) {
     let terms = Terms {
         client_isn: hs.client_isn,
         cookie: hs.cookie,
-        tsecr: None,
-        mss: 0,
-        snd_wscale: None,
-        rcv_wscale: None,
-        sack: false,
-        ecn: false,
-        insert: false,
-        owner: 0,
-        entry: 0,
-        session: None,
         taken_over: hs.taken_over,
-        start: 0,
+        ..Terms::NONE
     };
     let status = Status::refused();
     let now = net.uptime();
@@ -136,17 +126,9 @@ pub(super) fn after(
     flow: Ref<'_, Tuple, Flow>,
 ) -> Result<Verdict, HookPacket> {
     let net = &host.net;
-    if packet.trim(tcp.total_len()).is_err() {
-        net.count(Reason::DropNoMemory);
-        return Ok(packet.drop());
-    }
-    if tcp.is_syn() || !packet.tcp_checksum_ok(tcp.l4(), tcp.ipv6()) {
+    let Some(begins) = ingress::belongs(host, keys, &mut packet, tcp, &flow) else {
         return Err(packet);
-    }
-    let begins = tcp.seg.seq == flow.client_isn().wrapping_add(1);
-    if !begins && ingress::cookie(host, keys, tcp).is_some() {
-        return Err(packet);
-    }
+    };
     if begins && tcp.payload_len > 0 {
         if flow.terms().taken_over {
             // No cookie lets it begin again.

@@ -56,14 +56,9 @@ fn asked(host: &Host, outcome: Outcome) -> Asked {
     Asked::Unknown
 }
 
-/// Feeds a part of a packet to the parser.
-fn feed(
-    parser: &mut HeadParser,
-    packet: &Packet,
-    at: usize,
-    len: usize,
-    name: &[u8],
-) -> Option<Outcome> {
+/// Reads a request head that begins `at` bytes into a packet and ends within `len` bytes.
+pub(super) fn read_head(packet: &Packet, at: usize, len: usize, name: &[u8]) -> Option<Outcome> {
+    let mut parser = HeadParser::new();
     let mut outcome = None;
     packet.for_each_chunk(at, len, |bytes| match parser.feed(bytes, name) {
         Progress::Partial => true,
@@ -75,6 +70,12 @@ fn feed(
     outcome
 }
 
+/// Reads the request head that a packet begins with.
+fn head_of(tcp: &Tcp<'_>, packet: &Packet) -> Option<Outcome> {
+    let name = tcp.service.settings.cookie.as_bytes();
+    read_head(packet, tcp.payload(), tcp.payload_len as usize, name)
+}
+
 /// The first data of a connection whose cookie verified.
 pub(super) fn first(
     host: &Host,
@@ -84,10 +85,7 @@ pub(super) fn first(
     packet: HookPacket,
     hs: &Handshake,
 ) -> Verdict {
-    let mut parser = HeadParser::new();
-    let name = tcp.service.settings.cookie.as_bytes();
-    let len = tcp.payload_len as usize;
-    let asked = match feed(&mut parser, &packet, tcp.payload(), len, name) {
+    let asked = match head_of(tcp, &packet) {
         Some(outcome) => asked(host, outcome),
         // Urgent data has no place among bytes that are kept: it goes as it came.
         None if tcp.has(flags::URG) => asked(host, Outcome::TooLong),
@@ -98,10 +96,7 @@ pub(super) fn first(
 
 /// What a packet asks for if a whole request head is at its front; `safe`: and its method is safe.
 pub(super) fn whole(host: &Host, tcp: &Tcp<'_>, packet: &Packet, safe: bool) -> Option<Asked> {
-    let mut parser = HeadParser::new();
-    let name = tcp.service.settings.cookie.as_bytes();
-    let len = tcp.payload_len as usize;
-    let outcome = feed(&mut parser, packet, tcp.payload(), len, name)?;
+    let outcome = head_of(tcp, packet)?;
     let Outcome::Head(head) = outcome else {
         return None;
     };

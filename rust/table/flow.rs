@@ -65,6 +65,26 @@ pub(crate) struct Terms {
     pub(crate) start: u8,
 }
 
+impl Terms {
+    /// Nothing is known.
+    pub(crate) const NONE: Self = Self {
+        client_isn: 0,
+        cookie: 0,
+        tsecr: None,
+        mss: 0,
+        snd_wscale: None,
+        rcv_wscale: None,
+        sack: false,
+        ecn: false,
+        insert: false,
+        owner: 0,
+        entry: 0,
+        session: None,
+        taken_over: false,
+        start: 0,
+    };
+}
+
 /// One flow.
 pub(crate) struct Flow {
     status: Atomic<u32>,
