@@ -96,8 +96,13 @@ static TCHAR: [bool; 256] = {
 
 /// Bytes of the token at the front of `bytes`.
 fn token_len(bytes: &[u8]) -> usize {
-    let mut n = 0usize;
-    for b in bytes {
+    let mut n = run(bytes, |x| !letters_and_dashes(x) & HIGHS);
+    let rest = bytes.get(n..).unwrap_or_default();
+    // Behind nearly every name.
+    if rest.first() == Some(&b':') {
+        return n;
+    }
+    for b in rest {
         if TCHAR.get(usize::from(*b)) != Some(&true) {
             break;
         }
@@ -149,9 +154,62 @@ fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
 
 /// How many bytes at the front are not below `least` and not DEL.
 fn visible_run(bytes: &[u8], least: u8) -> usize {
+    let stop = |x| below(x, least) | below(x ^ ONES.wrapping_mul(0x7f), 1);
+    let mut rest = bytes;
+    // Values are long: two words at a time until one stops.
+    while let Some((two, more)) = rest.split_first_chunk() {
+        let two = u128::from_le_bytes(*two);
+        if stop(two as u64) | stop((two >> 64) as u64) != 0 {
+            break;
+        }
+        rest = more;
+    }
+    let taken = bytes.len().wrapping_sub(rest.len());
+    taken.wrapping_add(run(rest, stop))
+}
+
+/// The highest bit of each byte of `x`, all below 128, that is `least` or above.
+const fn from(x: u64, least: u8) -> u64 {
+    x.wrapping_add(ONES.wrapping_mul(0x80u8.wrapping_sub(least) as u64))
+}
+
+/// The highest bit of each byte that is a letter or `-`; the other bits mean nothing.
+const fn letters_and_dashes(x: u64) -> u64 {
+    let low = x & !HIGHS;
+    let folded = low | ONES.wrapping_mul(0x20);
+    let letter = from(folded, b'a') & !from(folded, b'z' + 1);
+    let dash = !from(low ^ ONES.wrapping_mul(b'-' as u64), 1);
+    (letter | dash) & !x
+}
+
+/// How many bytes at the front are of base64url (RFC 4648 section 5): letters, digits, `-` and `_`.
+fn base64url_run(bytes: &[u8]) -> usize {
     run(bytes, |x| {
-        below(x, least) | below(x ^ ONES.wrapping_mul(0x7f), 1)
+        let low = x & !HIGHS;
+        let digit = from(low, b'0') & !from(low, b'9' + 1);
+        let underscore = !from(low ^ ONES.wrapping_mul(b'_'.into()), 1);
+        !(letters_and_dashes(x) | (digit | underscore) & !x) & HIGHS
     })
+}
+
+/// Whether a word is `text`, which is of lower-case letters and `-`, in any case. The word has no
+/// control characters, so that setting the bit that tells cases apart makes no other byte equal.
+fn is_word(word: &[u8], text: &[u8]) -> bool {
+    const CASE: u8 = 0x20;
+    if word.len() != text.len() {
+        return false;
+    }
+    let (mut word, mut text) = (word, text);
+    while let (Some((a, more_a)), Some((b, more_b))) =
+        (word.split_first_chunk(), text.split_first_chunk())
+    {
+        let folded = u64::from_ne_bytes(*a) | ONES.wrapping_mul(CASE.into());
+        if folded != u64::from_ne_bytes(*b) {
+            return false;
+        }
+        (word, text) = (more_a, more_b);
+    }
+    word.iter().zip(text).all(|(a, b)| a | CASE == *b)
 }
 
 /// How many bytes come before the first `b`.
@@ -181,6 +239,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_are_alike_in_any_case() {
+        for text in [
+            &b"cookie"[..],
+            b"set-cookie",
+            b"keep-alive",
+            b"cdn-cache-control",
+        ] {
+            let mut word = [0; 20];
+            let word = &mut word[..text.len()];
+            word.copy_from_slice(text);
+            assert!(is_word(word, text));
+            word.make_ascii_uppercase();
+            assert!(is_word(word, text));
+            assert!(!is_word(&word[1..], text) && !is_word(word, &text[1..]));
+            for at in 0..text.len() {
+                for b in 32..=255u8 {
+                    let before = core::mem::replace(&mut word[at], b);
+                    assert_eq!(is_word(word, text), word.eq_ignore_ascii_case(text));
+                    word[at] = before;
+                }
+            }
+        }
+    }
+
+    #[test]
     fn runs_end_where_a_byte_by_byte_look_says() {
         let mut text = [b'a'; 40];
         for at in 0..40 {
@@ -196,6 +279,8 @@ mod tests {
                     assert_eq!(visible_run(rest, 32), want(&|b| b < 32 || b == 127));
                     assert_eq!(visible_run(rest, 33), want(&|b| b < 33 || b == 127));
                     assert_eq!(run_before(rest, b';'), want(&|b| b == b';'));
+                    let sid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+                    assert_eq!(base64url_run(rest), want(&|b| !sid(b)));
                     assert_eq!(token_len(rest), want(&|b| !is_tchar(b)));
                 }
             }

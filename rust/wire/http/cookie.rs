@@ -4,6 +4,7 @@
 //! Speaks to RFC 6265 sections 4.2.1 and 5.4 (pairs separated by `;`, names case-sensitive) and
 //! RFC 4648 section 5 (base64url).
 
+use super::base64url_run;
 use super::is_ows;
 use super::run_before;
 use super::SID_TEXT_LEN;
@@ -97,7 +98,7 @@ impl CookieScan {
             .filter(|_| !name.is_empty());
         let Some(value) = value else { return };
         match <&[u8; SID_TEXT_LEN]>::try_from(value) {
-            Ok(text) if text.iter().all(|b| is_base64url(*b)) => self.note(CookieValue::One(*text)),
+            Ok(text) if base64url_run(text) == SID_TEXT_LEN => self.note(CookieValue::One(*text)),
             _ => {
                 self.len = 0;
                 self.state = State::Begin;

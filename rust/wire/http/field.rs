@@ -7,6 +7,7 @@
 use super::forbidden;
 use super::is_ows;
 use super::is_tchar;
+use super::is_word;
 use super::token_len;
 use super::visible_run;
 use super::Reason;
@@ -100,7 +101,7 @@ impl Field {
             },
             _ => return Field::Other,
         };
-        if name.eq_ignore_ascii_case(text) {
+        if is_word(name, text) {
             field
         } else {
             Field::Other
@@ -179,6 +180,7 @@ impl Fields {
 
     /// Takes a whole line at once, when one begins here, ends in `bytes` and is as nearly all are;
     /// it stands for the events from [`Event::Begin`] to [`Event::End`]. `None`: nothing was taken.
+    #[inline]
     pub fn take_line<'a>(&mut self, bytes: &'a [u8]) -> Option<Line<'a>> {
         if self.state != State::Line {
             return None;

@@ -9,6 +9,7 @@ use super::field::Field;
 use super::field::Single;
 use super::field::Word;
 use super::is_ows;
+use super::is_word;
 use super::Reason;
 
 /// Collects the framing fields of one head.
@@ -38,6 +39,20 @@ impl Framing {
             keep_alive: false,
             upgrade: false,
         }
+    }
+
+    /// A whole field. Its value has no control characters.
+    pub fn whole(&mut self, field: Field, value: &[u8]) -> Result<(), Reason> {
+        // What nearly all clients and servers say.
+        if field == Field::Connection && is_word(value, b"keep-alive") {
+            self.keep_alive = true;
+            return Ok(());
+        }
+        self.begin(field);
+        for b in value {
+            self.value(field, *b);
+        }
+        self.end(field)
     }
 
     /// A field begins.

@@ -248,24 +248,28 @@ impl HeadParser {
                 }
                 _ => 0,
             },
-            State::Fields => match self.fields.take_line(rest) {
-                Some(line) => {
-                    // Counted first: a fault ends the head behind its line.
-                    self.len = self.len.wrapping_add(line.len);
-                    self.line(&line, name).map_err(Outcome::Ambiguous)?;
-                    return Ok(line.len);
-                }
-                None => 0,
-            },
+            State::Fields => return self.lines(rest, name),
             _ => 0,
         };
         self.len = self.len.wrapping_add(taken);
         Ok(taken)
     }
 
+    /// Takes all whole lines of fields at the front; how many bytes that were.
+    fn lines(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Outcome> {
+        let mut rest = bytes;
+        while let Some(line) = self.fields.take_line(rest) {
+            // Counted first: a fault ends the head behind its line.
+            self.len = self.len.wrapping_add(line.len);
+            rest = rest.get(line.len..).unwrap_or_default();
+            self.line(&line, name).map_err(Outcome::Ambiguous)?;
+        }
+        Ok(bytes.len().wrapping_sub(rest.len()))
+    }
+
     fn line(&mut self, line: &Line<'_>, name: &[u8]) -> Result<(), Reason> {
         match line.field {
-            Field::Other => {}
+            Field::Other | Field::CacheControl => {}
             Field::Cookie => self.cookie.value(line.value, name),
             Field::Expect => {
                 self.expect = Single::EMPTY;
@@ -274,13 +278,7 @@ impl HeadParser {
                 }
                 self.expect_continue |= self.expect.is(b"100-continue");
             }
-            field => {
-                self.framing.begin(field);
-                for b in line.value {
-                    self.framing.value(field, *b);
-                }
-                self.framing.end(field)?;
-            }
+            field => self.framing.whole(field, line.value)?,
         }
         Ok(())
     }
