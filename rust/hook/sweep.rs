@@ -164,6 +164,7 @@ fn one_flow(
         Expiry::Free
             if status.role == Role::Entry && idle < limits::CLOSING_IDLE_MS.min(pressed_ms) => {}
         Expiry::Free => {
+            net.requests.over(&flow);
             net.edits.end(guard, flow);
             net.flows.remove(guard, flow);
             return;
@@ -171,6 +172,7 @@ fn one_flow(
         Expiry::Keep | Expiry::Decide | Expiry::AskSocket => {}
     }
     if flow.status().state == State::Closed {
+        net.requests.over(&flow);
         net.edits.stop_reading(guard, flow);
     }
     let Some(shift) = flow.shift() else { return };

@@ -68,18 +68,30 @@ impl Requests {
         }
     }
 
-    /// Data of the local stack on `flow`, or the flow is over. Any context.
+    /// Takes out the request of `flow`, if it is counted; when it began.
     #[inline]
-    pub(crate) fn answered(&self, flow: &Flow, now_ms: u64) {
+    fn take(&self, flow: &Flow) -> Option<u32> {
         let mark = flow.tag();
-        let Some(slot) = self.slot(mark) else { return };
+        let slot = self.slot(mark)?;
         let old = once::read(slot);
         if old == 0 || (old >> 32) as u32 != mark || slot.cmpxchg(old, 0, Full).is_err() {
-            return;
+            return None;
         }
         self.open.fetch_sub(1, Relaxed);
+        Some(old as u32)
+    }
+
+    /// `flow` is over: if a request of it had no answer, it gets none. Any context.
+    pub(crate) fn over(&self, flow: &Flow) {
+        self.take(flow);
+    }
+
+    /// Data of the local stack on `flow`. Any context.
+    #[inline]
+    pub(crate) fn answered(&self, flow: &Flow, now_ms: u64) {
+        let Some(began) = self.take(flow) else { return };
         // A moving average over some eight answers; two CPUs may lose one of them.
-        let sample = (now_ms as u32).wrapping_sub(old as u32).min(FORGOTTEN_MS);
+        let sample = (now_ms as u32).wrapping_sub(began).min(FORGOTTEN_MS);
         let sample = u64::from(sample).saturating_mul(1000);
         let before = u64::from(self.latency_us.load(Relaxed));
         let after = before.saturating_mul(7).saturating_add(sample) / 8;
