@@ -225,6 +225,11 @@ impl Flow {
         self.state != State::Live || self.seen & ASKED != 0
     }
 
+    /// Its socket is there, and nothing else is to be thought of: packets go where all went before.
+    pub fn is_settled(&self) -> bool {
+        self.state == State::Live && self.seen & (ASKED | KEPT | LOST) == 0
+    }
+
     /// The first bytes are kept here until the owner has them ([`crate::decide::hold`]); what
     /// comes later waits behind them. Only where the client's packets come in.
     pub fn kept(&self) -> bool {
@@ -474,6 +479,15 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn settled_is_live_and_nothing_else() {
+        for bits in 0..1 << 16 {
+            let flow = Flow::from_bits(bits);
+            let plain = flow.state == State::Live && !flow.kept() && !flow.lost();
+            assert_eq!(flow.is_settled(), plain && !flow.expects_first());
         }
     }
 

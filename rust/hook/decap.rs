@@ -231,11 +231,12 @@ fn accept(
 ) -> Result<bool, Reason> {
     let net = &host.net;
     let tuple = &inner.tuple;
-    let service = config
-        .service(&tuple.vip, tuple.vip_port)
-        .ok_or(Reason::TunnelNotService)?;
     let now = net.uptime();
     let flow = net.flows.get(guard, tuple);
+    let service = config.service(&tuple.vip, tuple.vip_port);
+    if flow.is_none() && service.is_none() {
+        return Err(Reason::TunnelNotService);
+    }
     match data.route {
         Route::Relay { generation } => match flow.filter(|f| f.owner() == config.local) {
             Some(flow) => {
@@ -263,6 +264,7 @@ fn accept(
                 }
                 flow.touch(now);
             } else {
+                let service = service.ok_or(Reason::TunnelNotService)?;
                 take(host, guard, config, sender, service, key, &h, inner, now)?;
                 net.count(Reason::TunnelHandOff);
             }

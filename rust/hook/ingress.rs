@@ -131,7 +131,7 @@ fn settled(
         return Err(packet);
     };
     let status = flow.status();
-    if status.state != State::Live || status.kept() || status.lost() || status.expects_first() {
+    if !status.is_settled() {
         return Err(packet);
     }
     if status.role != Role::Entry {
@@ -140,8 +140,8 @@ fn settled(
         net.count(Reason::PassLocal);
         return Ok(packet.accept());
     }
-    let able = config.local != 0 && net.keys.read(guard).is_some();
-    if !able || config.service(&p.tuple.vip, p.tuple.vip_port).is_none() {
+    // A service may have been removed; its connections go on.
+    if config.local == 0 || net.keys.read(guard).is_none() {
         return Err(packet);
     }
     flow.touch(net.uptime());

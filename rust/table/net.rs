@@ -186,8 +186,8 @@ impl Net {
         // First those that are new, last those that are gone: hooks never miss one in between.
         self.ports.add(config.services.iter().map(|s| s.port));
         self.config.replace(Some(config));
-        // A stream that is shifted stays so, whatever becomes of its service: then they all stay.
-        if self.edits.shifted() > 0 {
+        // Connections go on, whatever becomes of their service: while there are any, all ports stay.
+        if self.flows.len() > 0 {
             return;
         }
         self.config.with(|now| {
