@@ -154,13 +154,24 @@ fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
 
 /// How many bytes at the front are not below `least` and not DEL.
 fn visible_run(bytes: &[u8], least: u8) -> usize {
-    let stop = |x| below(x, least) | below(x ^ ONES.wrapping_mul(0x7f), 1);
+    let stop = |x: u64| {
+        // DEL is 0 then, and the highest bits stay as they are.
+        let del = x ^ ONES.wrapping_mul(0x7f);
+        (x.wrapping_sub(ONES.wrapping_mul(least.into())) | del.wrapping_sub(ONES)) & !x & HIGHS
+    };
     let mut rest = bytes;
-    // Values are long: two words at a time until one stops.
+    // Values are long: two words at a time.
     while let Some((two, more)) = rest.split_first_chunk() {
         let two = u128::from_le_bytes(*two);
-        if stop(two as u64) | stop((two >> 64) as u64) != 0 {
-            break;
+        let found = (stop(two as u64), stop((two >> 64) as u64));
+        if found.0 | found.1 != 0 {
+            let (n, found) = match found {
+                (0, second) => (8, second),
+                (first, _) => (0, first),
+            };
+            let taken = bytes.len().wrapping_sub(rest.len());
+            let within = found.trailing_zeros() as usize >> 3;
+            return taken.wrapping_add(n).wrapping_add(within);
         }
         rest = more;
     }
