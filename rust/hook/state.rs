@@ -86,6 +86,8 @@ fn say(host: &Host, guard: &Guard, config: &Config, me: &Member) {
     let listeners = all.get(..count).unwrap_or_default();
     let pushed = net.ring.lock().head();
     heard(me);
+    // What this member gave to itself it has.
+    message.arrived.low = pushed;
     if !net.is_frozen() && me.live.report(&message, listeners.iter().copied(), pushed) {
         lost(config, me);
     }
