@@ -248,7 +248,7 @@ fn accept(
                 }
             }
             // The ingress hook answers it, as every SYN that belongs to nothing.
-            None if inner.seg.as_ref().is_some_and(tcp::Segment::is_syn) => {}
+            None if service.is_some() && inner.seg.as_ref().is_some_and(tcp::Segment::is_syn) => {}
             None => {
                 directory::not_here(host, guard, config, sender, tuple, generation);
                 return Err(Reason::TunnelNoFlow);
