@@ -121,6 +121,13 @@ class Socket:
                     raise self._refusal(code, header_flags, data)
                 answers.append((data[0], attributes(data[4:])))
 
+    def begin_dump(self, command, version=1):
+        """Asks for a dump and reads nothing of it."""
+        self._number += 1
+        body = struct.pack("=BBH", command, version, 0)
+        self._socket.send(struct.pack("=IHHII", 16 + len(body), self.family, NLM_F_REQUEST | NLM_F_DUMP,
+                                      self._number, 0) + body)
+
     @staticmethod
     def _refusal(code, flags, data):
         text, offset = "", None

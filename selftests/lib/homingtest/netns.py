@@ -36,6 +36,18 @@ def enter(name):
     os.close(target)
 
 
+def enter_file(fd):
+    """Puts the calling thread into the namespace of an open file."""
+    _setns(fd)
+
+
+def unshare():
+    """Puts the calling thread into a network namespace that is new, unshare(2); raises OSError."""
+    if _libc.unshare(CLONE_NEWNET) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"unshare: {os.strerror(error)}")
+
+
 @contextlib.contextmanager
 def inside(name):
     """Puts the calling thread into namespace `name` for the body; None stays where it is."""
