@@ -2,6 +2,7 @@
 """One of the separate machines of the test `machines`: a member, or the edge with client and router.
 
     machine.py member mK KEY            serves a member; obeys the edge until the machine is powered off
+    machine.py again mK N               replaces the module of a member that was detached, and configures it anew
     machine.py edge N TEST              puts client and router up, waits for the members, runs TEST
 
 All machines hang on two segments, each a hub: one for the clients' packets (10.1.0.0/24, fd01::/64), one for the
@@ -109,11 +110,23 @@ def member(name, key, count):
     with open(config.KEY_FILE, "w", encoding="ascii") as file:
         file.write(key + "\n")
     os.chmod(config.KEY_FILE, 0o600)
+    begin(name, count)
+    with Server((f"10.9.0.{10 + number}", CONTROL), Obey) as server:
+        server.serve_forever()
+
+
+def begin(name, count):
+    """Loads the module and configures it."""
     module.load()
     # A machine's time is its own, and it is emulated: silence takes five times as long to mean something.
     config.configure(name, {"members": layout.members(count), "options": {"scale": 5, "policy": "p2c"}})
-    with Server((f"10.9.0.{10 + number}", CONTROL), Obey) as server:
-        server.serve_forever()
+
+
+def again(name, count):
+    """Replaces the module."""
+    if reason := module.unload():
+        sys.exit(f"the module stays loaded: {reason}")
+    begin(name, count)
 
 
 def big():
@@ -174,6 +187,8 @@ def host(what, name):
 if __name__ == "__main__":
     if sys.argv[1] == "member":
         member(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    elif sys.argv[1] == "again":
+        again(sys.argv[2], int(sys.argv[3]))
     else:
         edge()
         os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
