@@ -10,6 +10,7 @@ from . import module, shell, tap
 FOLDER = "/sys/kernel/debug"
 MANY = 1_000_000
 KINDS = ("failslab", "fail_page_alloc", "fail_skb_realloc")
+OTHERS = ("fail_usercopy", "fail_skb_realloc")  # what `nth` would count, too
 _FINIT_MODULE = 313  # x86-64
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -69,11 +70,16 @@ def systematic(where):
         _set(kind, verbose=0, probability=0, times=-1, stacktrace_depth=32, ignore_gfp_wait="N",
              require_start=hex(where[0]), require_end=hex(where[1]))
     _set("fail_page_alloc", min_order=0, ignore_gfp_highmem="N")
+    for kind in OTHERS:
+        # Nothing of this world.
+        _set(kind, stacktrace_depth=0, require_start=1, require_end=2)
     try:
         yield
     finally:
         for kind in ("failslab", "fail_page_alloc"):
             _set(kind, require_start=0, require_end="0xffffffffffffffff", ignore_gfp_wait="Y")
+        for kind in OTHERS:
+            _set(kind, require_start=0, require_end="0xffffffffffffffff")
 
 
 def nth(number, call):
