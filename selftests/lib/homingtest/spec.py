@@ -2,7 +2,6 @@
 """Requests of the netlink family made from its YNL spec: by name, well-formed or with a value that is forbidden."""
 
 import socket
-import struct
 import sys
 
 import yaml
