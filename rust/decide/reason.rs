@@ -219,6 +219,8 @@ reasons! {
     TunnelHandOff = "tunnel_hand_off",
     /// Tunnel: dropped, malformed.
     TunnelMalformed = "tunnel_malformed",
+    /// Tunnel: dropped, of another version of what members say to each other.
+    TunnelVersion = "tunnel_version",
     /// Tunnel: dropped, not from a member's address.
     TunnelNotMember = "tunnel_not_member",
     /// Tunnel: dropped, of another farm.

@@ -45,7 +45,7 @@ use crate::{
         geneve::{self, Data, Frame, HandOff, Route},
         icmp, ip,
         tcp::{self, Segment},
-        Fault,
+        Fault, Layer,
     },
 };
 
@@ -404,7 +404,10 @@ fn control(
     bytes: &[u8],
 ) -> Result<(), Reason> {
     let net = &host.net;
-    let message = control::parse(bytes).map_err(|_| Reason::TunnelMalformed)?;
+    let message = control::parse(bytes).map_err(|e| match (e.layer, e.fault) {
+        (Layer::Control, Fault::Version) => Reason::TunnelVersion,
+        _ => Reason::TunnelMalformed,
+    })?;
     let header = message.header;
     if header.sender != sender.id() {
         return Err(Reason::TunnelNotMember);

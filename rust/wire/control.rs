@@ -4,12 +4,14 @@
 //! Speaks to RFC 8926: a control message is a Geneve header with the O bit, then
 //!
 //! ```text
-//!  0       2    3    4               12              20              28
-//!  | sender | key|kind| nonce of the  | nonce of the  | sequence      | body ... | MAC, 16 bytes |
-//!  |        |    |    | sender        | receiver      |               |          |               |
+//!  0         1   2        4    5    6               14              22              30
+//!  | version | 0 | sender | key|kind| nonce of the  | nonce of the  | sequence      | body ... | MAC, 16 bytes |
+//!  |         |   |        |    |    | sender        | receiver      |               |          |               |
 //! ```
 //!
-//! all big-endian. The code covers everything before it, the Geneve header included. A nonce is
+//! all big-endian. The version is that of everything that members say to each other, data messages
+//! too: nothing else of a message of another version is read, so who speaks another one is never
+//! heard, and gets no connection. The code covers everything before it, the Geneve header included. A nonce is
 //! drawn at random when a member starts; a receiver believes only messages that repeat its own, so
 //! that what was recorded before a restart is worthless after it.
 
@@ -52,8 +54,10 @@ pub use state::SEEN_WORDS;
 
 /// Bytes of the authentication code of a control message.
 pub const MAC_LEN: usize = 16;
+/// The version of what members say to each other; another one is not understood.
+pub const VERSION: u8 = 1;
 /// Bytes of the common header behind the Geneve header.
-const COMMON_LEN: usize = 28;
+const COMMON_LEN: usize = 30;
 /// Bytes of a message without its body.
 pub const OVERHEAD: usize = geneve::HEADER_LEN + COMMON_LEN + MAC_LEN;
 /// Bytes of the longest message that [`parse`] takes and the functions below write: it fits into
@@ -290,17 +294,21 @@ pub struct Message<'a> {
 ///
 /// [`Fault::Short`] and [`Fault::Long`] if the body is not exactly as long as its kind says,
 /// [`Fault::Value`] for a data message, member id 0 or nonce 0 as the sender's, or a field out of
-/// range, [`Fault::Length`] for a message over [`MAX_MESSAGE`], [`Fault::Unsupported`] for a kind
+/// range, [`Fault::Version`] for another version than [`VERSION`], whatever the rest is,
+/// [`Fault::Length`] for a message over [`MAX_MESSAGE`], [`Fault::Unsupported`] for a kind
 /// that is not known. Those of [`geneve::parse`].
 pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Error> {
     let short = Error::short(Layer::Control, OVERHEAD, bytes.len());
     let bad = |fault| Error::bad(Layer::Control, fault);
-    if bytes.len() > MAX_MESSAGE {
-        return Err(bad(Fault::Length));
-    }
     let geneve::Frame::Control { farm, header_len } = geneve::parse(bytes)? else {
         return Err(bad(Fault::Value));
     };
+    if bytes.get(header_len).is_some_and(|v| *v != VERSION) {
+        return Err(bad(Fault::Version));
+    }
+    if bytes.len() > MAX_MESSAGE {
+        return Err(bad(Fault::Length));
+    }
     let (covered, mac) = bytes.split_last_chunk::<MAC_LEN>().ok_or(short)?;
     let mut r = Reader::new(covered.get(header_len..).ok_or(short)?);
     let (header, kind) = parse_common(farm, &mut r).ok_or(short)?;
@@ -320,6 +328,7 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Error> {
 }
 
 fn parse_common(farm: u32, r: &mut Reader<'_>) -> Option<(Header, u8)> {
+    let [_version, _] = r.array()?;
     let sender = r.u16()?;
     let [key, kind] = r.array()?;
     let header = Header {
@@ -454,6 +463,7 @@ fn emit(
         .split_at_mut_checked(geneve::HEADER_LEN)?;
     geneve::emit_control(front, header.farm)?;
     let mut w = Writer::new(rest);
+    w.array([VERSION, 0])?;
     w.u16(header.sender)?;
     w.array([header.key, kind])?;
     w.u64(header.nonce)?;
@@ -631,24 +641,40 @@ mod tests {
         let mut b = [0xa5; 64];
         assert_eq!(
             emit_challenge(&mut b, &HEADER, 0x2122232425262728),
-            Some(60)
+            Some(62)
         );
         assert_eq!(b[..8], [0, 0x80, 0, 0, 1, 2, 3, 0]);
-        assert_eq!(b[8..12], [4, 5, 6, 4]);
-        assert_eq!(b[12..20], [7, 8, 9, 10, 11, 12, 13, 14]);
-        assert_eq!(b[20..28], [0; 8]);
-        assert_eq!(b[28..36], [0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18]);
-        assert_eq!(b[36..44], [0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28]);
-        assert_eq!(b[44..60], [0; 16]);
-        assert_eq!(b[60..], [0xa5; 4]);
-        let m = parse(&b[..60]);
-        assert_eq!(m.map(|m| (m.header, m.mac_offset)), Ok((HEADER, 44)));
+        assert_eq!(b[8..14], [1, 0, 4, 5, 6, 4]);
+        assert_eq!(b[14..22], [7, 8, 9, 10, 11, 12, 13, 14]);
+        assert_eq!(b[22..30], [0; 8]);
+        assert_eq!(b[30..38], [0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18]);
+        assert_eq!(b[38..46], [0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28]);
+        assert_eq!(b[46..62], [0; 16]);
+        assert_eq!(b[62..], [0xa5; 2]);
+        let m = parse(&b[..62]);
+        assert_eq!(m.map(|m| (m.header, m.mac_offset)), Ok((HEADER, 46)));
         assert!(matches!(
             m.map(|m| m.body),
             Ok(Body::Challenge {
                 about: 0x2122232425262728
             })
         ));
+    }
+
+    #[test]
+    fn another_version_is_told_apart_from_nonsense() {
+        let mut b = [0; 62];
+        assert!(emit_challenge(&mut b, &HEADER, 1).is_some());
+        let other = Err(Error::bad(Layer::Control, Fault::Version));
+        for version in [0, 2, 255] {
+            b[8] = version;
+            // Whatever else a later version says, and however long it is.
+            for len in [9, 10, 30, b.len()] {
+                assert_eq!(parse(&b[..len]).map(|_| ()), other);
+            }
+        }
+        b[8] = VERSION;
+        assert!(parse(&b).is_ok());
     }
 
     #[test]
@@ -679,16 +705,16 @@ mod tests {
         let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
         for said in [Report::NotYet, Report::Has(0x01020304), Report::Over] {
             let mut b = [0xa5; 100];
-            assert_eq!(emit_hand_off_ack(&mut b, &HEADER, &t, 42, said), Some(97));
-            let m = parse(&b[..97]);
+            assert_eq!(emit_hand_off_ack(&mut b, &HEADER, &t, 42, said), Some(99));
+            let m = parse(&b[..99]);
             assert!(matches!(
                 m.map(|m| m.body),
                 Ok(Body::HandOffAck { tuple, client_isn: 42, report })
                     if tuple == t && report == said
             ));
-            b[76] = 3;
+            b[78] = 3;
             assert_eq!(
-                parse(&b[..97]).map(|_| ()).map_err(|e| e.fault),
+                parse(&b[..99]).map(|_| ()).map_err(|e| e.fault),
                 Err(Fault::Value)
             );
         }
@@ -762,7 +788,7 @@ mod tests {
             for len in 0..n {
                 assert!(parse(&b[..len]).is_err());
             }
-            b[37] = MAX_RESTING as u8 + 1;
+            b[39] = MAX_RESTING as u8 + 1;
             assert!(parse(&b[..n]).is_err());
         }
     }
@@ -786,7 +812,7 @@ mod tests {
         if let Ok(Body::Part { records: read, .. }) = m {
             assert!(read.eq(records.iter().copied()));
         }
-        for (at, value) in [(44, 4), (45, 33), (46, 2)] {
+        for (at, value) in [(46, 4), (47, 33), (48, 2)] {
             let mut b = b;
             b[at] = value;
             assert!(parse(&b[..n]).is_err());
@@ -826,8 +852,8 @@ mod tests {
     fn flow_gone_is_read_back() {
         let t = Tuple::from_client(Addr::v4([1, 2, 3, 4]), Addr::v6([9; 16]), 5, 80);
         let mut b = [0xa5; 100];
-        assert_eq!(emit_flow_gone(&mut b, &HEADER, &t, 42), Some(92));
-        let m = parse(&b[..92]);
+        assert_eq!(emit_flow_gone(&mut b, &HEADER, &t, 42), Some(94));
+        let m = parse(&b[..94]);
         assert!(matches!(
             m.map(|m| m.body),
             Ok(Body::FlowGone { tuple, client_isn: 42 }) if tuple == t
@@ -838,7 +864,7 @@ mod tests {
     fn every_other_length_is_refused() {
         let mut b = [0; 200];
         let n = emit_associations(&mut b, &HEADER, 9, &[RECORD; 2]).unwrap_or(0);
-        assert_eq!(n, 134);
+        assert_eq!(n, 136);
         for len in (0..n).chain(n + 1..200) {
             assert!(parse(&b[..len]).is_err());
         }
@@ -853,19 +879,21 @@ mod tests {
     #[test]
     fn lies_are_refused() {
         let fault = |change: fn(&mut [u8])| {
-            let mut b = [0; 60];
-            assert_eq!(emit_challenge(&mut b, &HEADER, 1), Some(60));
+            let mut b = [0; 62];
+            assert_eq!(emit_challenge(&mut b, &HEADER, 1), Some(62));
             change(&mut b);
             parse(&b).map(|_| ()).map_err(|e| e.fault)
         };
         assert_eq!(fault(|_| ()), Ok(()));
-        assert_eq!(fault(|b| b[11] = 0), Err(Fault::Unsupported));
-        assert_eq!(fault(|b| b[11] = 99), Err(Fault::Unsupported));
-        assert_eq!(fault(|b| b[11] = 5), Err(Fault::Short));
-        assert_eq!(fault(|b| b[11] = 2), Err(Fault::Short));
-        assert_eq!(fault(|b| b[8..10].fill(0)), Err(Fault::Value));
-        assert_eq!(fault(|b| b[12..20].fill(0)), Err(Fault::Value));
-        let long = parse(&[0; MAX_MESSAGE + 1]).map(|_| ());
+        assert_eq!(fault(|b| b[13] = 0), Err(Fault::Unsupported));
+        assert_eq!(fault(|b| b[13] = 99), Err(Fault::Unsupported));
+        assert_eq!(fault(|b| b[13] = 5), Err(Fault::Short));
+        assert_eq!(fault(|b| b[13] = 2), Err(Fault::Short));
+        assert_eq!(fault(|b| b[10..12].fill(0)), Err(Fault::Value));
+        assert_eq!(fault(|b| b[14..22].fill(0)), Err(Fault::Value));
+        let mut long = [0; MAX_MESSAGE + 1];
+        assert!(emit_challenge(&mut long, &HEADER, 1).is_some());
+        let long = parse(&long).map(|_| ());
         assert_eq!(long, Err(Error::bad(Layer::Control, Fault::Length)));
     }
 
@@ -873,7 +901,7 @@ mod tests {
     fn a_count_over_the_limit_is_refused() {
         let mut b = [0; MAX_MESSAGE];
         let n = emit_associations(&mut b, &HEADER, 9, &[]).unwrap_or(0);
-        b[45] = 37;
+        b[47] = 37;
         assert!(matches!(
             parse(&b[..n]),
             Err(Error {

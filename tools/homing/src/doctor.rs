@@ -11,7 +11,9 @@ mod firewall;
 use crate::out::Failure;
 use crate::out::Out;
 use facts::Facts;
+use homing_nl::consts::MemberState;
 use homing_nl::Client;
+use homing_nl::Member;
 use serde_json::json;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -178,6 +180,18 @@ impl Found {
     }
 
     fn members(&mut self, facts: &Facts) {
+        // Counters only grow: once all are heard it is a matter of the past.
+        let unheard = |member: &Member| !member.local && member.state == Some(MemberState::Down);
+        if facts.other_version > 0 && facts.members.iter().any(unheard) {
+            self.warning(
+                "other-version",
+                format!(
+                    "{} messages of members that run another version of homing were refused",
+                    facts.other_version
+                ),
+                "the same version of homing.ko on every member; those that are not heard are the others",
+            );
+        }
         for member in facts.members.iter().filter(|member| !member.local) {
             if member.last_seen_ms.is_none() {
                 self.warning(
@@ -393,6 +407,7 @@ mod tests {
                 ..Status::default()
             },
             members: vec![example_member(1), example_member(2)],
+            other_version: 0,
             services: vec![service()],
             local_vips: vec!["10.80.0.1".parse().unwrap()],
             devices: vec![DeviceFacts {
@@ -438,6 +453,12 @@ mod tests {
         assert_eq!(ids(|f| f.status.attached.clear()), ["not-attached"]);
         assert_eq!(ids(|f| f.services.clear()), ["no-service"]);
         assert_eq!(ids(|f| f.members[1].last_seen_ms = None), ["member-silent"]);
+        let skewed = |f: &mut Facts| {
+            f.other_version = 1;
+            f.members[1].state = Some(MemberState::Down);
+        };
+        assert_eq!(ids(skewed), ["other-version"]);
+        assert_eq!(ids(|f| f.other_version = 1), [""; 0]);
         assert_eq!(ids(|f| f.members[1].clock_skew_ms = -2000), ["clock-skew"]);
         assert_eq!(
             ids(|f| f.members[1].clock_skew_ms = i32::MIN),

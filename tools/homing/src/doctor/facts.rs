@@ -38,6 +38,8 @@ pub struct DeviceFacts {
 pub struct Facts {
     pub status: Status,
     pub members: Vec<Member>,
+    /// Messages of other members that were refused because they are of another version.
+    pub other_version: u64,
     pub services: Vec<Service>,
     /// The virtual addresses that packets are delivered to here.
     pub local_vips: Vec<IpAddr>,
@@ -51,6 +53,7 @@ impl Facts {
     pub fn gather(client: &mut Client) -> Result<Self, Failure> {
         let status = client.status()?;
         let members = client.members()?;
+        let stats = client.stats()?;
         let services = client.services()?;
         let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
         let vips: Vec<IpAddr> = services.iter().map(|service| service.vip).collect();
@@ -79,6 +82,10 @@ impl Facts {
             firewall: Firewall::gather(),
             status,
             members,
+            other_version: stats
+                .iter()
+                .find(|(name, _)| name == "tunnel_version")
+                .map_or(0, |(_, count)| *count),
             services,
         })
     }
