@@ -74,10 +74,14 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<u32, String> {
     let text = fs::read_to_string(&options.frames)
         .map_err(|e| format!("{}: {e}", options.frames.display()))?;
-    let frames: Vec<Vec<u8>> = text.lines().map(unhex).collect::<Option<_>>().ok_or(format!(
-        "{}: a line is not hexadecimal",
-        options.frames.display()
-    ))?;
+    let frames: Vec<Vec<u8>> = text
+        .lines()
+        .map(unhex)
+        .collect::<Option<_>>()
+        .ok_or(format!(
+            "{}: a line is not hexadecimal",
+            options.frames.display()
+        ))?;
     let fit = |frame: &&Vec<u8>| make(&mut Rng::with_seed(0), options.class, frame).is_some();
     let frames: Vec<&Vec<u8>> = frames.iter().filter(fit).collect();
     if frames.is_empty() {
@@ -89,7 +93,10 @@ fn run(options: &Options) -> Result<u32, String> {
         .ok_or(format!("no device {} here", options.device))?;
     let channel = pnet_datalink::channel(&device, pnet_datalink::Config::default());
     let Ok(Channel::Ethernet(mut link, _)) = channel else {
-        return Err(format!("{} cannot be sent to as root only can", device.name));
+        return Err(format!(
+            "{} cannot be sent to as root only can",
+            device.name
+        ));
     };
     let mut chance = Rng::with_seed(options.seed);
     let mut sent = 0;
@@ -174,7 +181,10 @@ fn segment(chance: &mut Rng, frame: &mut Vec<u8>) -> Option<()> {
             NetSlice::Ipv6(ip) => [ip.header().source(), ip.header().destination()].concat(),
             _ => return None,
         };
-        (tcp.slice().as_ptr() as usize - frame.as_ptr() as usize, source)
+        (
+            tcp.slice().as_ptr() as usize - frame.as_ptr() as usize,
+            source,
+        )
     };
     let tcp = &mut frame[at..];
     mutate(chance, &mut tcp[4..]);
@@ -210,12 +220,8 @@ fn datagram(chance: &mut Rng, template: &[u8]) -> Option<Vec<u8>> {
     data.extend((0..more).map(|_| chance.u8(..)));
     let ethernet = PacketBuilder::ethernet2(link.source, link.destination);
     let ip = match sliced.net? {
-        NetSlice::Ipv4(ip) => {
-            ethernet.ipv4(ip.header().source(), ip.header().destination(), 64)
-        }
-        NetSlice::Ipv6(ip) => {
-            ethernet.ipv6(ip.header().source(), ip.header().destination(), 64)
-        }
+        NetSlice::Ipv4(ip) => ethernet.ipv4(ip.header().source(), ip.header().destination(), 64),
+        NetSlice::Ipv6(ip) => ethernet.ipv6(ip.header().source(), ip.header().destination(), 64),
         _ => return None,
     };
     let packet = ip.udp(udp.source_port(), udp.destination_port());
