@@ -94,6 +94,9 @@ test: | setup-quiet ## the guest tests on the stock kernel; TEST=name for one
 test-full: | setup-quiet ## the same on the debug kernel too (KASAN, lockdep, kmemleak, KUnit); resumes, FRESH=1 starts over
 	@selftests/run --full $(if $(FRESH),--fresh)
 
+soak: | setup-quiet ## half an hour of faults and work in one guest (selftests/soak); MINUTES=n, KERNEL=debug
+	@qemu/run --kernel $(KERNEL) --icount --mem 1536M --timeout 14400 -- selftests/soak $(or $(MINUTES),30)
+
 bench: | setup-quiet ## what each unit of work costs in instructions (docs/performance.md)
 	@selftests/bench/run
 
@@ -117,5 +120,5 @@ clean: ## remove what was built here; the cache stays
 SECONDS ?= 600
 
 .PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check fuzz test test-full \
-	bench bench-compare demo shell install clean always
+	soak bench bench-compare demo shell install clean always
 .DELETE_ON_ERROR:
