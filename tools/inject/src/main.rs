@@ -164,13 +164,13 @@ fn mutate(chance: &mut Rng, bytes: &mut [u8]) {
             0 => chance.u8(..),
             1 => 0,
             2 => 0xff,
-            _ => bytes[at] ^ 1 << chance.u8(..8),
+            _ => bytes[at] ^ (1 << chance.u8(..8)),
         };
     }
 }
 
 /// Changes a TCP segment but its ports and its checksum, which is made right.
-fn segment(chance: &mut Rng, frame: &mut Vec<u8>) -> Option<()> {
+fn segment(chance: &mut Rng, frame: &mut [u8]) -> Option<()> {
     let (at, source) = {
         let sliced = SlicedPacket::from_ethernet(frame).ok()?;
         let TransportSlice::Tcp(tcp) = sliced.transport? else {
