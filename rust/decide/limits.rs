@@ -107,7 +107,7 @@ pub const INSERT_MAX: u16 = 512;
 
 // Sessions. Seconds, since their clock is exact to a second only.
 
-/// Sessions that a namespace keeps.
+/// Sessions that a namespace keeps, unless configured.
 pub const SESSIONS_CEILING: u32 = 1 << 20;
 
 /// Seconds without a request after which a session is over, unless configured.

@@ -125,6 +125,12 @@ impl<K: Key, V: Send + Sync> Table<K, V> {
         unsafe { ffi::homing_table_len(self.raw.as_ptr()) }
     }
 
+    /// Lets it hold no more than `max` entries from now on; those beyond stay. Any context.
+    pub(crate) fn set_max(&self, max: u32) {
+        // SAFETY: By the invariant.
+        unsafe { ffi::homing_table_set_max(self.raw.as_ptr(), max) };
+    }
+
     /// The entry of `key`. Any context.
     #[inline]
     pub(crate) fn get<'g>(&'g self, _guard: &'g Guard, key: &K) -> Option<Ref<'g, K, V>> {

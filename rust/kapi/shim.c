@@ -1307,6 +1307,11 @@ struct homing_table {
 	u32 max;
 };
 
+void homing_table_set_max(struct homing_table *t, u32 max)
+{
+	WRITE_ONCE(t->max, max);
+}
+
 struct homing_table *homing_table_new(u32 key_len, u32 max, int *err)
 {
 	struct homing_table *t = kzalloc(sizeof(*t), GFP_KERNEL);
@@ -1317,7 +1322,7 @@ struct homing_table *homing_table_new(u32 key_len, u32 max, int *err)
 	if (!t)
 		return NULL;
 	t->key_len = key_len;
-	t->max = max;
+	homing_table_set_max(t, max);
 	*err = rhashtable_init(&t->ht, key_len == 16 ? &params16 : &params36);
 	if (*err) {
 		kfree(t);
@@ -1353,7 +1358,7 @@ void *homing_table_get(struct homing_table *t, const void *key)
 
 void *homing_table_insert(struct homing_table *t, void *obj)
 {
-	if (atomic_read(&t->ht.nelems) >= t->max)
+	if (atomic_read(&t->ht.nelems) >= READ_ONCE(t->max))
 		return ERR_PTR(-ENOSPC);
 	return t->key_len == 16 ?
 		rhashtable_lookup_get_insert_fast(&t->ht, obj, params16) :
@@ -1451,8 +1456,12 @@ struct homing_work *homing_work_new(homing_work_fn_t fn, void *priv)
 
 void homing_work_queue(struct homing_work *w, u32 delay_ms)
 {
+	/*
+	 * Not bound to a CPU: going through a large table takes long, and
+	 * would keep the CPU's other work waiting.
+	 */
 	if (!READ_ONCE(w->dying))
-		mod_delayed_work(system_percpu_wq, &w->work,
+		mod_delayed_work(system_dfl_wq, &w->work,
 				 msecs_to_jiffies(delay_ms));
 }
 

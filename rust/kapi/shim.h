@@ -218,6 +218,8 @@ void *homing_table_get(struct homing_table *t, const void *key);
 void *homing_table_insert(struct homing_table *t, void *obj);
 bool homing_table_remove(struct homing_table *t, void *obj);
 u32 homing_table_len(const struct homing_table *t);
+/* Any context. Entries beyond a lower ceiling stay. */
+void homing_table_set_max(struct homing_table *t, u32 max);
 struct homing_walk *homing_walk_new(struct homing_table *t);
 void homing_walk_start(struct homing_walk *w);
 void *homing_walk_next(struct homing_walk *w);	/* NULL at the end */

@@ -35,6 +35,8 @@ pub(crate) struct Farm {
     pub(crate) fabric_mtu: u16,
     /// Per cent of the members that may be left out for coming and going.
     pub(crate) eject_max: u8,
+    /// Most sessions that are stored.
+    pub(crate) sessions_max: u32,
 }
 
 /// Everything configured.
@@ -65,6 +67,7 @@ impl Config {
                     id: 0,
                     fabric_mtu: limits::FABRIC_MTU,
                     eject_max: limits::EJECT_MAX,
+                    sessions_max: limits::SESSIONS_CEILING,
                 },
                 members: KVec::new(),
                 services: KVec::new(),

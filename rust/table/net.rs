@@ -120,6 +120,8 @@ pub(crate) struct Net {
     homed: Atomic<i32>,
     /// Flows that we own, counted by the last sweep.
     pub(crate) owned: Atomic<u32>,
+    /// When sessions are to be gone through again, in ms since boot.
+    pub(crate) sessions_due_ms: Atomic<u64>,
 }
 
 impl Net {
@@ -166,6 +168,7 @@ impl Net {
             cpu_before: CpuTimes::new(),
             homed: Atomic::new(0),
             owned: Atomic::new(0),
+            sessions_due_ms: Atomic::new(0),
         })
     }
 

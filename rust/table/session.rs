@@ -107,6 +107,11 @@ impl Sessions {
         self.0.len()
     }
 
+    /// Changes the ceiling; what is beyond a lower one stays until it expires. Any context.
+    pub(crate) fn set_max(&self, max: u32) {
+        self.0.set_max(max);
+    }
+
     /// What is known of a session. Any context.
     pub(crate) fn get<'g>(&'g self, guard: &'g Guard, key: &Key) -> Option<Ref<'g, Key, Session>> {
         self.0.get(guard, key)

@@ -26,6 +26,8 @@ pub const SID_LEN: usize = 32;
 pub const SESSION_KEY_LEN: usize = 16;
 /// Bytes of a farm key.
 pub const FARM_KEY_LEN: usize = 32;
+/// Highest ceiling of the sessions that a member stores.
+pub const SESSIONS_MAX: usize = 16777216;
 /// Longest device name in bytes, without the terminating NUL.
 pub const IFNAME_MAX: usize = 15;
 /// Highest farm id (the VNI of the tunnel, 24 bits).
@@ -999,15 +1001,19 @@ pub mod farm {
     pub const FABRIC_MTU: u16 = 5;
     /// Per cent of the members that may get no new sessions for coming and going. Default 50.
     pub const EJECT_MAX: u16 = 6;
+    /// Most sessions that a member stores, tombstones included; each takes some 80 bytes of kernel
+    /// memory. Default 1048576.
+    pub const SESSIONS_MAX: u16 = 7;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 7] = [
         "port",
         "state-interval",
         "scale",
         "id",
         "fabric-mtu",
         "eject-max",
+        "sessions-max",
     ];
 }
 
@@ -1128,9 +1134,11 @@ pub mod status {
     pub const FARM_ID: u16 = 19;
     /// Bytes of an IP packet that the network between the members carries.
     pub const FABRIC_MTU: u16 = 20;
+    /// Most sessions that are stored here.
+    pub const SESSIONS_MAX: u16 = 21;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 20] = [
+    pub const NAMES: [&str; 21] = [
         "version",
         "kernel",
         "member-id",
@@ -1151,6 +1159,7 @@ pub mod status {
         "state-interval",
         "farm-id",
         "fabric-mtu",
+        "sessions-max",
     ];
 }
 

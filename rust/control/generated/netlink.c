@@ -45,6 +45,11 @@ static const struct netlink_range_validation homing_a_farm_id_range = {
 	.max	= HOMING_FARM_ID_MAX,
 };
 
+static const struct netlink_range_validation homing_a_farm_sessions_max_range = {
+	.min	= 1024ULL,
+	.max	= HOMING_SESSIONS_MAX,
+};
+
 /* Common nested types */
 const struct nla_policy homing_belief_nl_policy[HOMING_A_BELIEF_CLEAR + 1] = {
 	[HOMING_A_BELIEF_ID] = NLA_POLICY_RANGE(NLA_U32, 1, HOMING_MEMBER_ID_MAX),
@@ -156,13 +161,14 @@ static const struct nla_policy homing_session_end_nl_policy[HOMING_A_SESSION_KEY
 };
 
 /* HOMING_CMD_FARM_SET - do */
-static const struct nla_policy homing_farm_set_nl_policy[HOMING_A_FARM_EJECT_MAX + 1] = {
+static const struct nla_policy homing_farm_set_nl_policy[HOMING_A_FARM_SESSIONS_MAX + 1] = {
 	[HOMING_A_FARM_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[HOMING_A_FARM_STATE_INTERVAL] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_farm_state_interval_range),
 	[HOMING_A_FARM_SCALE] = NLA_POLICY_RANGE(NLA_U16, 1, 1000),
 	[HOMING_A_FARM_ID] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_farm_id_range),
 	[HOMING_A_FARM_FABRIC_MTU] = NLA_POLICY_RANGE(NLA_U16, 1280, 9216),
 	[HOMING_A_FARM_EJECT_MAX] = NLA_POLICY_MAX(NLA_U8, 100),
+	[HOMING_A_FARM_SESSIONS_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_farm_sessions_max_range),
 };
 
 /* HOMING_CMD_KEY_SET - do */
@@ -315,7 +321,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.cmd		= HOMING_CMD_FARM_SET,
 		.doit		= homing_farm_set_doit,
 		.policy		= homing_farm_set_nl_policy,
-		.maxattr	= HOMING_A_FARM_EJECT_MAX,
+		.maxattr	= HOMING_A_FARM_SESSIONS_MAX,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -20,6 +20,7 @@ use crate::{
             ID,
             PORT,
             SCALE,
+            SESSIONS_MAX,
             STATE_INTERVAL, //
         },
         ConfigWhat,
@@ -28,7 +29,9 @@ use crate::{
 
 /// Changes settings.
 pub(in crate::control) fn set(request: &Request<'_>) -> Result {
-    let changed = configure(&host(request)?, ConfigWhat::Farm, |config| {
+    let host = host(request)?;
+    let sessions_max = request.attr(SESSIONS_MAX).map(|a| a.u32()).transpose()?;
+    let changed = configure(&host, ConfigWhat::Farm, |config| {
         let mut farm = config.farm;
         if let Some(attr) = request.attr(PORT) {
             farm.port = attr.u16()?;
@@ -48,9 +51,13 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         if let Some(attr) = request.attr(EJECT_MAX) {
             farm.eject_max = attr.u8()?;
         }
+        farm.sessions_max = sessions_max.unwrap_or(farm.sessions_max);
         config.farm = farm;
         Ok(())
     });
+    if let (Ok(()), Some(max)) = (&changed, sessions_max) {
+        host.net.sessions.set_max(max);
+    }
     match (changed, request.attr(PORT)) {
         (Err(e), Some(attr)) if e == eaddrinuse() => {
             Err(request.refuse_as(e, Some(&attr), c"port: is in use"))

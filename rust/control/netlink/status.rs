@@ -42,6 +42,7 @@ use crate::{
             SCALE,
             SERVICES,
             SESSIONS,
+            SESSIONS_MAX,
             STATE_INTERVAL,
             VERSION, //
         },
@@ -94,7 +95,8 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         w.u16(PORT, config.farm.port)?;
         w.u32(STATE_INTERVAL, config.farm.interval_ms)?;
         w.u32(FARM_ID, config.farm.id)?;
-        w.u16(FABRIC_MTU, config.farm.fabric_mtu)
+        w.u16(FABRIC_MTU, config.farm.fabric_mtu)?;
+        w.u32(SESSIONS_MAX, config.farm.sessions_max)
     })
 }
 

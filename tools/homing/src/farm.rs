@@ -40,6 +40,9 @@ pub struct Set {
     /// Members that may get no new sessions for coming and going, per cent
     #[arg(long, value_name = "PERCENT")]
     eject_max: Option<u8>,
+    /// Most sessions that a member stores, 1024 to 16777216; each takes some 80 bytes of kernel memory
+    #[arg(long, value_name = "NUMBER")]
+    sessions_max: Option<u32>,
 }
 
 impl Command {
@@ -64,6 +67,9 @@ impl Command {
         }
         if let Some(percent) = set.eject_max {
             request = request.u8(farm::EJECT_MAX, percent);
+        }
+        if let Some(number) = set.sessions_max {
+            request = request.u32(farm::SESSIONS_MAX, number);
         }
         Client::open()?.set(&request)?;
         out.done()

@@ -443,6 +443,7 @@ pub fn status_json(status: &Status) -> Value {
         "state_interval_ms": status.state_interval,
         "farm_id": status.farm_id,
         "fabric_mtu": status.fabric_mtu,
+        "sessions_max": status.sessions_max,
     })
 }
 
@@ -462,8 +463,8 @@ fn status_text(status: &Status) -> String {
             status.farm_id, status.port, status.fabric_mtu, status.state_interval, status.keys
         ),
         format!(
-            "holds       {} members, {} services, {} sessions, {} connections",
-            status.members, status.services, status.sessions, status.flows
+            "holds       {} members, {} services, {} of {} sessions, {} connections",
+            status.members, status.services, status.sessions, status.sessions_max, status.flows
         ),
         format!("generation  {}", status.generation),
     ];

@@ -440,6 +440,8 @@ pub struct Status {
     pub farm_id: u32,
     /// Bytes that the network between the members carries.
     pub fabric_mtu: u16,
+    /// Most sessions that are stored.
+    pub sessions_max: u32,
 }
 
 impl Status {
@@ -473,6 +475,7 @@ impl Status {
             state_interval: from.u32(STATE_INTERVAL).unwrap_or(0),
             farm_id: from.u32(FARM_ID).unwrap_or(0),
             fabric_mtu: from.u16(FABRIC_MTU).unwrap_or(0),
+            sessions_max: from.u32(SESSIONS_MAX).unwrap_or(0),
         })
     }
 }
