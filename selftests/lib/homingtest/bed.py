@@ -12,7 +12,7 @@ class Bed:
     """A configured farm, clean of what an earlier test may have left."""
 
     def __init__(self, count=3, servers=None, **options):
-        wanted = {"policy": None, "push": True, "scale": scale(), "nic_offload": "on", "weights": {},
+        wanted = {"policy": None, "push": True, "scale": scale(), "nic_offload": "on", "weights": {}, "insert": True,
                   "farm_family": 6 if layout.FARM_SIX else 4, **options}
         here = state.load()
         kind = servers or http_servers.default_kind()

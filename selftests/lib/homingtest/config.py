@@ -28,8 +28,9 @@ def configure(member, state):
     if options.get("scale"):
         cli.homing("debug", "scale", options["scale"], ns=member)
     policy = ["--policy", options["policy"]] if options.get("policy") else []
+    insert = [] if options.get("insert", True) else ["--no-insert"]
     for six in (False, True):
-        cli.homing("service", "add", cli.service(six=six), *policy, ns=member)
+        cli.homing("service", "add", cli.service(six=six), *policy, *insert, ns=member)
     if not options.get("push", True):
         cli.homing("debug", "push", "off", ns=member)
     cli.homing("attach", "eth0", ns=member)

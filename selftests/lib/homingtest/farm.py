@@ -42,10 +42,10 @@ def up(count=3, with_config=True, kind=None, **options):
     """Builds the farm; on failure says why, and leaves what there is for `down`.
 
     `options`: policy (rr, p2c), push (bool), scale, nic_offload (on, off), weights ({"m1": 50}),
-    farm_family (4, 6).
+    farm_family (4, 6), insert (bool).
     """
     options = {"policy": None, "push": True, "scale": None, "nic_offload": "on", "weights": {}, "farm_family": 4,
-               **options}
+               "insert": True, **options}
     if not 1 <= count <= layout.MOST:
         raise Refused(f"a farm has 1 to {layout.MOST} members, not {count}")
     if state.load() is not None:
