@@ -18,7 +18,7 @@ class Clients:
     def __init__(self, recorder, hashes, seed):
         self._recorder, self._hashes, self._lock = recorder, hashes, threading.Lock()
         self._seed = seed
-        self._count, self._stop, self._pause = 0, threading.Event(), threading.Event()
+        self._count, self._stop = 0, threading.Event()
         self._threads = [threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(WORKERS)]
         self.browsers = [[web.Client() for _ in range(EACH)] for _ in range(WORKERS)]
         for thread in self._threads:
