@@ -91,6 +91,10 @@ pub enum Asked {
         since: u32,
         /// The last.
         last: u32,
+        /// The member that was asked last; 0 is none.
+        asked: u16,
+        /// A directory member that does not know it; 0 is none.
+        no: u16,
     },
     /// Its directory members do not know it either; told at `at`.
     Nobody {
@@ -115,29 +119,84 @@ pub fn unknown(known: Option<Asked>, now: u32) -> (Unknown, Asked) {
     let fresh = Asked::Waiting {
         since: now,
         last: now,
+        asked: 0,
+        no: 0,
     };
     match known {
         Some(Asked::Nobody { at }) if now.wrapping_sub(at) < ASKED_MS => {
             (Unknown::Reset, Asked::Nobody { at })
         }
-        Some(Asked::Waiting { since, last }) if now.wrapping_sub(last) < ASKED_MS => {
+        Some(
+            waiting @ Asked::Waiting {
+                since,
+                last,
+                asked,
+                no,
+            },
+        ) if now.wrapping_sub(last) < ASKED_MS => {
             if now.wrapping_sub(since) >= ASK_FOR_MS {
                 (Unknown::Reset, Asked::Nobody { at: now })
             } else if now.wrapping_sub(last) >= ASK_AGAIN_MS {
-                (Unknown::Ask, Asked::Waiting { since, last: now })
+                let last = now;
+                let again = Asked::Waiting {
+                    since,
+                    last,
+                    asked,
+                    no,
+                };
+                (Unknown::Ask, again)
             } else {
-                (Unknown::Wait, Asked::Waiting { since, last })
+                (Unknown::Wait, waiting)
             }
         }
         Some(_) | None => (Unknown::Ask, fresh),
     }
 }
 
-/// What is known when the directory members have said at `now` that nobody has the connection.
-pub const fn nobody(known: Option<Asked>, now: u32) -> Asked {
+/// Which of `places`, those of other members, is asked next, and what is known then: one that has not
+/// said that it does not know the connection, as `no` says just now; if there is a choice not the one
+/// that was asked last, for that one may be silent. `None` when all have said so, or there is none.
+pub fn next(
+    places: impl Iterator<Item = u16>,
+    known: Asked,
+    no: Option<u16>,
+) -> Option<(u16, Asked)> {
+    let Asked::Waiting {
+        since,
+        last,
+        asked,
+        no: before,
+    } = known
+    else {
+        return None;
+    };
+    let mut to = None;
+    for id in places.filter(|id| *id != before && Some(*id) != no) {
+        if to.is_none() || to == Some(asked) {
+            to = Some(id);
+        }
+    }
+    let to = to?;
+    let known = Asked::Waiting {
+        since,
+        last,
+        asked: to,
+        no: no.unwrap_or(before),
+    };
+    Some((to, known))
+}
+
+/// What is known when the directory members have said at `now` that nobody has the connection. One
+/// that may be too young is asked for anew.
+pub const fn nobody(known: Asked, now: u32) -> Asked {
     match known {
-        Some(waiting @ Asked::Waiting { since, .. }) if now.wrapping_sub(since) < TOO_YOUNG_MS => {
-            waiting
+        Asked::Waiting { since, last, .. } if now.wrapping_sub(since) < TOO_YOUNG_MS => {
+            Asked::Waiting {
+                since,
+                last,
+                asked: 0,
+                no: 0,
+            }
         }
         _ => Asked::Nobody { at: now },
     }
@@ -272,9 +331,44 @@ mod tests {
             known,
             Asked::Waiting {
                 since: 1000,
-                last: 1050
+                last: 1050,
+                asked: 0,
+                no: 0
             }
         );
+    }
+
+    #[test]
+    fn a_silent_member_is_passed_over_and_asked_again_if_the_other_does_not_know() {
+        let ask = |known, no| next([4u16, 9].into_iter(), known, no);
+        let (_, known) = unknown(None, 1000);
+        // Silence of the first: its deputy, then the first again.
+        let (to, known) = ask(known, None).unwrap_or((0, known));
+        assert_eq!(to, 4);
+        let (to, known) = ask(known, None).unwrap_or((0, known));
+        assert_eq!(to, 9);
+        assert_eq!(ask(known, None).map(|a| a.0), Some(4));
+        // The deputy does not know it; the first may, and nobody else is asked from then on.
+        let (to, known) = ask(known, Some(9)).unwrap_or((0, known));
+        assert_eq!(to, 4);
+        assert_eq!(ask(known, None).map(|a| a.0), Some(4));
+        // Now both have said so.
+        assert_eq!(ask(known, Some(4)), None);
+    }
+
+    #[test]
+    fn the_first_does_not_know_it_then_its_deputy() {
+        let ask = |known, no| next([4u16, 9].into_iter(), known, no);
+        let (_, known) = unknown(None, 1000);
+        let (_, known) = ask(known, None).unwrap_or((0, known));
+        let (to, known) = ask(known, Some(4)).unwrap_or((0, known));
+        assert_eq!(to, 9);
+        assert_eq!(ask(known, Some(9)), None);
+        assert_eq!(next([].into_iter(), known, None), None);
+        // The one left after a change of members has not been asked.
+        let to = next([9u16, 5].into_iter(), known, Some(9)).map(|a| a.0);
+        assert_eq!(to, Some(5));
+        assert_eq!(ask(Asked::Nobody { at: 1 }, None), None);
     }
 
     #[test]
@@ -288,11 +382,11 @@ mod tests {
     #[test]
     fn a_connection_may_be_too_young() {
         let (_, known) = unknown(None, 1000);
-        assert_eq!(nobody(Some(known), 1000 + TOO_YOUNG_MS - 1), known);
+        let (_, no) = next([4].into_iter(), known, None).unwrap_or((0, known));
+        assert_eq!(nobody(no, 1000 + TOO_YOUNG_MS - 1), known);
         let at = 1000 + TOO_YOUNG_MS;
-        assert_eq!(nobody(Some(known), at), Asked::Nobody { at });
-        assert_eq!(unknown(Some(nobody(Some(known), at)), at).0, Unknown::Reset);
-        assert_eq!(nobody(None, 5), Asked::Nobody { at: 5 });
+        assert_eq!(nobody(no, at), Asked::Nobody { at });
+        assert_eq!(unknown(Some(nobody(no, at)), at).0, Unknown::Reset);
     }
 
     #[test]

@@ -526,10 +526,8 @@ fn control(
             }
             net.count(Reason::RestReceived);
         }
-        Body::Ask { tuple, place } => {
-            directory::asked(host, guard, config, sender, &tuple, place);
-        }
-        Body::Answer(answer) => directory::answered(host, guard, config, &answer),
+        Body::Ask { tuple } => directory::asked(host, guard, config, sender, &tuple),
+        Body::Answer(answer) => directory::answered(host, guard, config, sender, &answer),
         Body::Unknown { tuple } => directory::disowned(host, guard, sender, &tuple),
     }
     Ok(())

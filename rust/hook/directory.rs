@@ -101,7 +101,7 @@ pub(super) fn unknown(
         Unknown::Wait => net.count(Reason::UnknownDropped),
         Unknown::Ask => {
             if net.strangers.may_ask(&tcp.tuple.client, now) {
-                let known = ask(host, guard, config, &tcp.tuple, 0);
+                let known = ask(host, guard, config, &tcp.tuple, next, None);
                 if matches!(known, Known::Gone) && !rst {
                     answer::reset(host, tcp, &packet, Reason::UnknownReset);
                     return packet.drop();
@@ -136,33 +136,42 @@ enum Known {
     Gone,
 }
 
-/// Asks the directory members of a connection, beginning at `place`; what this member knows itself
-/// is the answer at once.
-fn ask(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, place: u8) -> Known {
+/// Asks a directory member of a connection, of which `so_far` is known and `no` has just said that
+/// it does not know it. What this member knows itself is the answer at once.
+fn ask(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    tuple: &Tuple,
+    so_far: Asked,
+    no: Option<u16>,
+) -> Known {
     let places = places(config, tuple);
-    let later = places.iter().zip(0u8..PLACES as u8);
-    for (id, at) in later.filter(|(_, at)| *at >= place) {
-        let Some(id) = *id else { continue };
-        if id == config.local {
-            if let Some((owner, client_isn)) = known(host, guard, tuple) {
-                match found(host, guard, config, tuple, owner, client_isn) {
-                    Known::No => {}
-                    known => return known,
-                }
+    if places.contains(&Some(config.local)) {
+        if let Some((owner, client_isn)) = known(host, guard, tuple) {
+            match found(host, guard, config, tuple, owner, client_isn) {
+                Known::No => {}
+                known => return known,
             }
-            continue;
-        }
-        if let Some(to) = config.member(id) {
-            push::send(host, guard, config, to, |buf, header| {
-                control::emit_ask(buf, header, tuple, at)
-            });
-            host.net.count(Reason::AskSent);
-            return Known::No;
         }
     }
-    let strangers = &host.net.strangers;
-    let known = directory::nobody(strangers.get(tuple), now_ms(config));
-    strangers.put(tuple, known);
+    let others = places
+        .into_iter()
+        .flatten()
+        .filter(|id| *id != config.local);
+    let next = match directory::next(others, so_far, no) {
+        Some((id, next)) => {
+            if let Some(to) = config.member(id) {
+                push::send(host, guard, config, to, |buf, header| {
+                    control::emit_ask(buf, header, tuple)
+                });
+                host.net.count(Reason::AskSent);
+            }
+            next
+        }
+        None => directory::nobody(so_far, now_ms(config)),
+    };
+    host.net.strangers.put(tuple, next);
     Known::No
 }
 
@@ -234,14 +243,7 @@ fn found(
 }
 
 /// Another member asks whose a connection is. Under RCU.
-pub(super) fn asked(
-    host: &Host,
-    guard: &Guard,
-    config: &Config,
-    from: &Member,
-    tuple: &Tuple,
-    place: u8,
-) {
+pub(super) fn asked(host: &Host, guard: &Guard, config: &Config, from: &Member, tuple: &Tuple) {
     host.net.count(Reason::Asked);
     // What the asker itself is said to own it has lost.
     let (owner, client_isn) = known(host, guard, tuple)
@@ -251,7 +253,6 @@ pub(super) fn asked(
         tuple: *tuple,
         client_isn,
         owner,
-        place,
     };
     push::send(host, guard, config, from, |buf, header| {
         control::emit_answer(buf, header, &answer)
@@ -259,11 +260,13 @@ pub(super) fn asked(
 }
 
 /// A directory member has answered. Under RCU.
-pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, a: &Answer) {
+pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, from: &Member, a: &Answer) {
     let net = &host.net;
     // Only to a question: the connection may be known by now, or begun anew.
-    let waiting = matches!(net.strangers.get(&a.tuple), Some(Asked::Waiting { .. }));
-    if !waiting || net.flows.get(guard, &a.tuple).is_some() {
+    let Some(waiting @ Asked::Waiting { .. }) = net.strangers.get(&a.tuple) else {
+        return;
+    };
+    if net.flows.get(guard, &a.tuple).is_some() {
         return;
     }
     let (tuple, isn) = (&a.tuple, a.client_isn);
@@ -273,7 +276,7 @@ pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, a: &Answer) 
         owner => found(host, guard, config, tuple, owner, isn),
     };
     if matches!(known, Known::No) {
-        known = ask(host, guard, config, tuple, a.place.saturating_add(1));
+        known = ask(host, guard, config, tuple, waiting, Some(from.id()));
     }
     if let (Known::Gone, Some(ack)) = (known, ack) {
         // Nobody will send what the client waits for, and it need not say more to hear that.

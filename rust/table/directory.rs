@@ -233,18 +233,22 @@ pub(crate) struct Strangers {
 /// One connection: a digest of it, and an [`Asked`] with times in ms.
 struct Slot {
     mark: Atomic<u32>,
-    nobody: Atomic<u32>,
+    /// [`NOBODY`], or asked << 16 | no: ids are smaller than that.
+    who: Atomic<u32>,
     since: Atomic<u32>,
     last: Atomic<u32>,
     /// The client's last acknowledgement, and 1 << 32.
     ack: Atomic<u64>,
 }
 
+/// All of them say no.
+const NOBODY: u32 = u32::MAX;
+
 impl Slot {
     const fn empty() -> Self {
         Self {
             mark: Atomic::new(0),
-            nobody: Atomic::new(0),
+            who: Atomic::new(0),
             since: Atomic::new(0),
             last: Atomic::new(0),
             ack: Atomic::new(0),
@@ -291,13 +295,14 @@ impl Strangers {
             return None;
         }
         let since = slot.since.load(Relaxed);
-        Some(if slot.nobody.load(Relaxed) != 0 {
-            Asked::Nobody { at: since }
-        } else {
-            Asked::Waiting {
+        Some(match slot.who.load(Relaxed) {
+            NOBODY => Asked::Nobody { at: since },
+            who => Asked::Waiting {
                 since,
                 last: slot.last.load(Relaxed),
-            }
+                asked: (who >> 16) as u16,
+                no: who as u16,
+            },
         })
     }
 
@@ -305,11 +310,16 @@ impl Strangers {
     /// or a RST that would have been sent a little later.
     pub(crate) fn put(&self, tuple: &Tuple, what: Asked) {
         if let Some((slot, mark)) = self.slot(tuple) {
-            let (nobody, since, last) = match what {
-                Asked::Nobody { at } => (1, at, at),
-                Asked::Waiting { since, last } => (0, since, last),
+            let (who, since, last) = match what {
+                Asked::Nobody { at } => (NOBODY, at, at),
+                Asked::Waiting {
+                    since,
+                    last,
+                    asked,
+                    no,
+                } => (u32::from(asked) << 16 | u32::from(no), since, last),
             };
-            slot.nobody.store(nobody, Relaxed);
+            slot.who.store(who, Relaxed);
             slot.since.store(since, Relaxed);
             slot.last.store(last, Relaxed);
             if slot.mark.xchg(mark, Relaxed) != mark {

@@ -245,8 +245,6 @@ pub enum Body<'a> {
     Ask {
         /// The connection.
         tuple: Tuple,
-        /// Which of its directory members the receiver is: 0 the first, 1 its deputy.
-        place: u8,
     },
     /// What the sender, a directory member, knows of a connection.
     Answer(Answer),
@@ -412,12 +410,9 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
             let reader = Reader::new(r.take(len).ok_or(short(len))?);
             Ok(Body::Rest(Rests { reader }))
         }
-        kind::ASK => {
-            let needed = short(directory::QUESTION_LEN);
-            let tuple = Tuple::from_bytes(&r.array().ok_or(needed)?);
-            let [place, _] = r.array().ok_or(needed)?;
-            Ok(Body::Ask { tuple, place })
-        }
+        kind::ASK => Ok(Body::Ask {
+            tuple: Tuple::from_bytes(&r.array().ok_or(short(TUPLE_LEN))?),
+        }),
         kind::ANSWER => Ok(Body::Answer(
             Answer::parse(r).ok_or(short(directory::ANSWER_LEN))?,
         )),
@@ -593,11 +588,8 @@ pub fn emit_rest(buf: &mut [u8], header: &Header, resting: &[Resting]) -> Option
 }
 
 /// Writes a question for the owner of a connection; its length. See [`Body::Ask`].
-pub fn emit_ask(buf: &mut [u8], header: &Header, tuple: &Tuple, place: u8) -> Option<usize> {
-    emit(buf, header, kind::ASK, |w| {
-        w.array(tuple.to_bytes())?;
-        w.array([place, 0])
-    })
+pub fn emit_ask(buf: &mut [u8], header: &Header, tuple: &Tuple) -> Option<usize> {
+    emit(buf, header, kind::ASK, |w| w.array(tuple.to_bytes()))
 }
 
 /// Writes the answer to a question; its length.
@@ -742,20 +734,19 @@ mod tests {
                 other => assert!(matches!(other, Ok(Body::List(_)))),
             }
         }
-        assert_eq!(emit_ask(&mut b, &HEADER, &t, 1), Some(OVERHEAD + 38));
+        assert_eq!(emit_ask(&mut b, &HEADER, &t), Some(OVERHEAD + 36));
         assert!(matches!(
-            parse(&b[..OVERHEAD + 38]).map(|m| m.body),
-            Ok(Body::Ask { tuple, place: 1 }) if tuple == t
+            parse(&b[..OVERHEAD + 36]).map(|m| m.body),
+            Ok(Body::Ask { tuple }) if tuple == t
         ));
         let answer = Answer {
             tuple: t,
             client_isn: 7,
             owner: 1023,
-            place: 1,
         };
-        assert_eq!(emit_answer(&mut b, &HEADER, &answer), Some(OVERHEAD + 44));
+        assert_eq!(emit_answer(&mut b, &HEADER, &answer), Some(OVERHEAD + 42));
         assert!(matches!(
-            parse(&b[..OVERHEAD + 44]).map(|m| m.body),
+            parse(&b[..OVERHEAD + 42]).map(|m| m.body),
             Ok(Body::Answer(a)) if a == answer
         ));
         assert_eq!(emit_unknown(&mut b, &HEADER, &t), Some(OVERHEAD + 36));

@@ -86,7 +86,7 @@ pub fn control(bytes: &[u8]) {
             report,
         } => control::emit_hand_off_ack(&mut again, header, &tuple, client_isn, report),
         Body::Challenge { about } => control::emit_challenge(&mut again, header, about),
-        Body::Ask { tuple, place } => control::emit_ask(&mut again, header, &tuple, place),
+        Body::Ask { tuple } => control::emit_ask(&mut again, header, &tuple),
         Body::Answer(answer) => control::emit_answer(&mut again, header, &answer),
         Body::Unknown { tuple } => control::emit_unknown(&mut again, header, &tuple),
         // Lists that are read as they are asked for: that they can be is tested with the rest.

@@ -68,34 +68,23 @@ pub struct Answer {
     pub client_isn: u32,
     /// Member id of its owner; 0: not listed here.
     pub owner: u16,
-    /// Which of the connection's directory members was asked: 0 the first, 1 its deputy.
-    pub place: u8,
 }
 
 impl Answer {
     pub(super) fn emit(&self, w: &mut Writer<'_>) -> Option<()> {
         w.array(self.tuple.to_bytes())?;
         w.u32(self.client_isn)?;
-        w.u16(self.owner)?;
-        w.array([self.place, 0])
+        w.u16(self.owner)
     }
 
     pub(super) fn parse(r: &mut Reader<'_>) -> Option<Self> {
-        let tuple = Tuple::from_bytes(&r.array()?);
-        let client_isn = r.u32()?;
-        let owner = r.u16()?;
-        let [place, _] = r.array()?;
         Some(Self {
-            tuple,
-            client_isn,
-            owner,
-            place,
+            tuple: Tuple::from_bytes(&r.array()?),
+            client_isn: r.u32()?,
+            owner: r.u16()?,
         })
     }
 }
 
 /// Bytes of an [`Answer`] on the wire.
-pub(super) const ANSWER_LEN: usize = TUPLE_LEN + 8;
-
-/// Bytes of a question on the wire.
-pub(super) const QUESTION_LEN: usize = TUPLE_LEN + 2;
+pub(super) const ANSWER_LEN: usize = TUPLE_LEN + 6;
