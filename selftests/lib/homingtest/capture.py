@@ -2,6 +2,7 @@
 """Seeing what is on a wire: tcpdump into a file, read again as bytes or by tshark."""
 
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -13,8 +14,8 @@ from . import layout, netns, shell, wait
 class Capture:
     """`with Capture("m1", "eth0", "tcp port 80") as capture:` records; afterwards read `frames()`."""
 
-    def __init__(self, ns, device, expression="", name=None):
-        self._ns, self._device, self._expression = ns, device, expression
+    def __init__(self, ns, device, expression="", name=None, longest=65550):
+        self._ns, self._device, self._expression, self._longest = ns, device, expression, longest
         label = name or f"{ns}-{device}"
         descriptor, self.file = tempfile.mkstemp(prefix=f"homing-{label}-", suffix=".pcap")
         os.close(descriptor)
@@ -22,8 +23,10 @@ class Capture:
 
     def __enter__(self):
         # -U writes each packet at once, -Z root keeps the file ours, --immediate-mode hands each up.
-        command = ["tcpdump", "-i", self._device, "-w", self.file, "-U", "-n", "-s", "0", "-Z", "root",
-                   "--immediate-mode", *self._expression.split()]
+        # Where the link is not Ethernet, each packet takes as much of the buffer as the longest may: of
+        # 2 MB and 256 KiB, which are usual, 8 packets fill it.
+        command = ["tcpdump", "-i", self._device, "-w", self.file, "-U", "-n", "-s", str(self._longest),
+                   "-B", "16384", "-Z", "root", "--immediate-mode", *self._expression.split()]
         with netns.inside(self._ns):
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                              stderr=subprocess.PIPE, text=True)
@@ -43,7 +46,10 @@ class Capture:
 
         wait.until("the capture is at rest", at_rest, seconds=60, pause=0.1)
         self._process.terminate()
-        self._process.communicate(timeout=20)
+        _, said = self._process.communicate(timeout=20)
+        lost = re.search(r"^(\d+) packets? dropped by kernel", said, re.MULTILINE)
+        if not lost or int(lost[1]):
+            raise RuntimeError(f"tcpdump on {self._ns} {self._device} has not seen everything: {said}")
 
     def timed_frames(self):
         """(seconds, bytes of the frame with its link header): pcap has a header of 24, records of 16 bytes."""
@@ -51,7 +57,9 @@ class Capture:
         with open(self.file, "rb") as file:
             order = "<" if file.read(24)[:1] == b"\xd4" else ">"
             while len(head := file.read(16)) == 16:
-                seconds, micros, length, _ = struct.unpack(order + "IIII", head)
+                seconds, micros, length, was = struct.unpack(order + "IIII", head)
+                if length != was:
+                    raise RuntimeError(f"a packet of {was} bytes was cut")
                 found.append((seconds + micros / 1e6, file.read(length)))
         return found
 
