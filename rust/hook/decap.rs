@@ -461,7 +461,8 @@ fn control(
             let mut number = first;
             for a in records {
                 net.count(Reason::PushReceived);
-                learned(host, guard, config, &a);
+                let applied = learned(host, guard, config, &a);
+                assigned(host, config, &a, applied);
                 live.inbox.lock().seen.note(number);
                 number = number.wrapping_add(1);
             }
@@ -531,6 +532,22 @@ fn control(
         Body::Unknown { tuple } => directory::disowned(host, guard, sender, &tuple),
     }
     Ok(())
+}
+
+/// Counts a session that another entry member has just given to its home, so that this one does not
+/// select by that home's last report alone.
+fn assigned(host: &Host, config: &Config, a: &Association, applied: Applied) {
+    let given = match applied {
+        Applied::New => true,
+        Applied::Changed(old) => old.home != a.home,
+        Applied::Stale(_) | Applied::Full => false,
+    };
+    let ended = a.flags & Association::ENDED != 0;
+    if given && !ended && !host.net.is_frozen() {
+        if let Some(home) = config.member(a.home) {
+            home.live.assigned_elsewhere();
+        }
+    }
 }
 
 /// An association that another member, or user space, tells.

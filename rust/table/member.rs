@@ -216,6 +216,8 @@ pub(crate) struct Live {
     given_mark: Atomic<u64>,
     /// Services with a listener: hash << 32 | fill of the accept queue in permille; 0 = free.
     listeners: [Atomic<u64>; MAX_LISTENERS],
+    /// Sessions that others have given to it since its last report.
+    heard_of: Atomic<u32>,
     /// The members that it hears.
     pub(crate) hears: [Atomic<u64>; HEARS_WORDS],
     /// How often it has gone away lately.
@@ -257,6 +259,7 @@ impl Live {
             given: Atomic::new(0),
             given_before: Atomic::new(0),
             given_mark: Atomic::new(0),
+            heard_of: Atomic::new(0),
             listeners: [const { Atomic::new(0u64) }; MAX_LISTENERS],
             hears: [const { Atomic::new(0u64) }; HEARS_WORDS],
             flaps: BhLock::new(Flaps::default(), GFP_KERNEL)?,
@@ -300,12 +303,27 @@ impl Live {
             let given = self.given.xchg(0, Relaxed);
             self.given_before.store(given, Relaxed);
         }
+        // It has heard of these when we did.
+        self.heard_of.store(0, Relaxed);
         after < before
     }
 
     /// Counts a session that was given to the member.
     pub(crate) fn assigned(&self) {
         self.given.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a session that another entry member has given to the member.
+    pub(crate) fn assigned_elsewhere(&self) {
+        self.heard_of.fetch_add(1, Relaxed);
+    }
+
+    /// Sessions given to it that its last report cannot contain.
+    fn unreported(&self) -> u32 {
+        let (before, since) = (&self.given_before, &self.given);
+        once::read(before)
+            .saturating_add(once::read(since))
+            .saturating_add(once::read(&self.heard_of))
     }
 
     /// A number of the start that the member is in, 0 to 3.
@@ -496,7 +514,7 @@ impl Member {
             sessions: belief.sessions.unwrap_or(once::read(&live.sessions)),
             requests: belief.requests.unwrap_or(once::read(&live.requests)),
             cpu_permille: belief.cpu.unwrap_or(once::read(&live.cpu) as u16),
-            unreported: once::read(&live.given).saturating_add(once::read(&live.given_before)),
+            unreported: live.unreported(),
         };
         Seen {
             state: self.state(guard, config, clock),
