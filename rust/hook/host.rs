@@ -155,7 +155,35 @@ impl Glances for Host {
 }
 
 impl Host {
-    /// Changes the configuration: `change` gets the next one, and what it refuses is not done.
+    /// Starts the jobs, with the first configuration. Either all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn start(this: ArcBorrow<'_, Self>, parts: &mut Parts) -> Result {
+        if parts.state.is_some() {
+            return Ok(());
+        }
+        let state = Work::new(this.into())?;
+        let sweep = Work::new(this.into())?;
+        let directory = Work::new(this.into())?;
+        let tell = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        let lost = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        this.tell.replace(Some(tell));
+        this.hold.replace(Some(hold));
+        this.lost.replace(Some(lost));
+        state.queue(0);
+        sweep.queue(0);
+        directory.queue(0);
+        parts.state = Some(state);
+        parts.sweep = Some(sweep);
+        parts.directory = Some(directory);
+        Ok(())
+    }
+
+    /// Changes the configuration: `change` gets the next one, and what it refuses is not done. What
+    /// it changes besides, it changes last: but for opening the tunnel nothing fails after it.
     ///
     /// # Errors
     ///
@@ -170,6 +198,7 @@ impl Host {
             return Err(ENODEV);
         }
         let mut next = this.net.next_config()?;
+        Self::start(this, &mut parts)?;
         change(&mut next, &parts)?;
         next.finish();
         let port = (next.local != 0).then_some(next.farm.port);
@@ -183,23 +212,6 @@ impl Host {
             };
             this.tunnel.replace(tunnel);
             parts.port = port;
-        }
-        if parts.state.is_none() {
-            let state = Work::new(this.into())?;
-            let sweep = Work::new(this.into())?;
-            let directory = Work::new(this.into())?;
-            this.tell
-                .replace(Some(KBox::new(Work::new(this.into())?, GFP_KERNEL)?));
-            let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
-            this.hold.replace(Some(hold));
-            this.lost
-                .replace(Some(KBox::new(Work::new(this.into())?, GFP_KERNEL)?));
-            state.queue(0);
-            sweep.queue(0);
-            directory.queue(0);
-            parts.state = Some(state);
-            parts.sweep = Some(sweep);
-            parts.directory = Some(directory);
         }
         let generation = next.generation;
         this.net.publish(next);
