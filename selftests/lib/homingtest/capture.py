@@ -14,8 +14,8 @@ from . import layout, netns, shell, wait
 class Capture:
     """`with Capture("m1", "eth0", "tcp port 80") as capture:` records; afterwards read `frames()`."""
 
-    def __init__(self, ns, device, expression="", name=None, longest=65550):
-        self._ns, self._device, self._expression, self._longest = ns, device, expression, longest
+    def __init__(self, ns, device, expression="", name=None):
+        self._ns, self._device, self._expression = ns, device, expression
         label = name or f"{ns}-{device}"
         descriptor, self.file = tempfile.mkstemp(prefix=f"homing-{label}-", suffix=".pcap")
         os.close(descriptor)
@@ -25,7 +25,7 @@ class Capture:
         # -U writes each packet at once, -Z root keeps the file ours, --immediate-mode hands each up.
         # Where the link is not Ethernet, each packet takes as much of the buffer as the longest may: of
         # 2 MB and 256 KiB, which are usual, 8 packets fill it.
-        command = ["tcpdump", "-i", self._device, "-w", self.file, "-U", "-n", "-s", str(self._longest),
+        command = ["tcpdump", "-i", self._device, "-w", self.file, "-U", "-n", "-s", "65550",
                    "-B", "16384", "-Z", "root", "--immediate-mode", *self._expression.split()]
         with netns.inside(self._ns):
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -58,7 +58,8 @@ class Capture:
             order = "<" if file.read(24)[:1] == b"\xd4" else ">"
             while len(head := file.read(16)) == 16:
                 seconds, micros, length, was = struct.unpack(order + "IIII", head)
-                if length != was:
+                # libpcap gives an Ethernet frame 64 KiB, whatever it is asked for.
+                if length < min(was, 65535):
                     raise RuntimeError(f"a packet of {was} bytes was cut")
                 found.append((seconds + micros / 1e6, file.read(length)))
         return found
