@@ -25,7 +25,7 @@ class Capture:
         # -U writes each packet at once, -Z root keeps the file ours, --immediate-mode hands each up.
         # Where the link is not Ethernet, each packet takes as much of the buffer as the longest may: of
         # 2 MB and 256 KiB, which are usual, 8 packets fill it.
-        command = ["tcpdump", "-i", self._device, "-w", self.file, "-U", "-n", "-s", "65550",
+        command = ["tcpdump", "-i", self._device, "-w", self.file, "-U", "-n", "-s", "65600",
                    "-B", "16384", "-Z", "root", "--immediate-mode", *self._expression.split()]
         with netns.inside(self._ns):
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
