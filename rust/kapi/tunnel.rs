@@ -110,7 +110,7 @@ impl<R: Receiver> Tunnel<R> {
     ///
     /// # Errors
     ///
-    /// `EADDRINUSE` when somebody has the port.
+    /// `EADDRINUSE` when somebody has the port, `ENOMEM`.
     pub(crate) fn open(ns: NetNs, port: u16, state: Arc<R::State>) -> Result<Self> {
         let mut err = 0;
         let p = Arc::as_ptr(&state).cast_mut();
@@ -125,7 +125,11 @@ impl<R: Receiver> Tunnel<R> {
                 _state: state,
                 _receiver: PhantomData,
             }),
-            None => Err(Error::from_errno(err)),
+            // A socket without memory says ENFILE (net/socket.c) or ENOBUFS (net/ipv4/af_inet.c).
+            None => match err.unsigned_abs() {
+                bindings::ENFILE | bindings::ENOBUFS => Err(ENOMEM),
+                _ => Err(Error::from_errno(err)),
+            },
         }
     }
 

@@ -38,6 +38,7 @@ use crate::{
         },
     },
     table::{
+        config::Config,
         net::Net,
         session::{
             Applied,
@@ -198,7 +199,7 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let config = net.config(&guard).ok_or(ENODEV)?;
     match decap::learned(&host, &guard, config, &new) {
         Applied::New | Applied::Changed(_) => Ok(()),
-        Applied::Full => Err(request.refuse_as(ENOSPC, None, c"key: the session table is full")),
+        Applied::Full => Err(no_room(request, net, config)),
         Applied::Stale(known) if known.version == new.version && known.origin == new.origin => {
             Ok(())
         }
@@ -234,13 +235,21 @@ fn change(
     edit(&mut next);
     match decap::learned(host, &guard, config, &next) {
         Applied::New | Applied::Changed(_) => {}
-        Applied::Full => return Err(ENOSPC),
+        Applied::Full => return Err(no_room(request, net, config)),
         // Another change came in between.
         Applied::Stale(_) => return Err(EAGAIN),
     }
     net.count(reason);
     push::association(host, &guard, config, &next);
     Ok(())
+}
+
+/// Why a session was not stored: the table has all that it may have, or there is no memory.
+fn no_room(request: &Request<'_>, net: &Net, config: &Config) -> Error {
+    if net.sessions.len() < config.farm.sessions_max {
+        return ENOMEM;
+    }
+    request.refuse_as(ENOSPC, None, c"key: the session table is full")
 }
 
 /// Gives a session another home.
