@@ -191,14 +191,18 @@ pub fn tells(
 /// Whether a member that joined `age_ms` before it was last heard had done so before another one
 /// started, by more than `margin_ms`. Only then what it tells that one is all that there is: a
 /// member that starts too has forgotten what it made, and may have told before it was told.
+///
+/// `noticed_ms` is when its own start was noticed here. Before that it joined without this member,
+/// which could not be heard; so it has not been told what is known here, however long ago it was.
 pub fn told_before(
     joined: bool,
     heard_ms: u64,
     age_ms: u64,
+    noticed_ms: u64,
     started_ms: u64,
     margin_ms: u64,
 ) -> bool {
-    let since = heard_ms.saturating_sub(age_ms);
+    let since = heard_ms.saturating_sub(age_ms).max(noticed_ms);
     joined && since.saturating_add(margin_ms) <= started_ms
 }
 
@@ -424,10 +428,13 @@ mod tests {
     #[test]
     fn who_joined_late_does_not_tell_for_others() {
         // Joined at 4,000 on our clock.
-        assert!(told_before(true, 5000, 1000, 5000, 1000));
-        assert!(!told_before(true, 5000, 1000, 4999, 1000));
-        assert!(!told_before(false, 5000, 5000, u64::MAX, 0));
-        assert!(told_before(true, 10, 20, 0, 0) && !told_before(true, u64::MAX, 0, 1, 1));
+        assert!(told_before(true, 5000, 1000, 0, 5000, 1000));
+        assert!(!told_before(true, 5000, 1000, 0, 4999, 1000));
+        assert!(!told_before(false, 5000, 5000, 0, u64::MAX, 0));
+        assert!(told_before(true, 10, 20, 0, 0, 0) && !told_before(true, u64::MAX, 0, 0, 1, 1));
+        // In service for long, but without us: we notice both starts at the same time.
+        assert!(!told_before(true, 90_000, 60_000, 90_000, 90_000, 1000));
+        assert!(told_before(true, 90_000, 60_000, 88_000, 90_000, 1000));
     }
 
     #[test]

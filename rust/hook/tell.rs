@@ -18,7 +18,7 @@ use crate::{
     decide::{
         batch,
         join::{Next, Sending},
-        limits::{MEMBERS_MAX, RESEND, TELL_AGAIN_MS, TELL_MS},
+        limits::{MEMBERS_MAX, MEMBER_WORDS, RESEND, TELL_AGAIN_MS, TELL_MS},
         member,
         reason::Reason, //
     },
@@ -197,13 +197,15 @@ fn go_on(host: &Host, telling: &mut Telling) -> bool {
 /// Fills the next chunk; whether there is more.
 fn fill(host: &Host, config: &Config, to: &Member, telling: &mut Telling) -> bool {
     let clock = host.net.clock(config);
-    let knows = |id: u16| config.member(id).is_some_and(|m| m.knows(&clock, to));
+    let mut knowing = [0; MEMBER_WORDS];
     let mut lowest = config.local;
     for m in config.others() {
         if m.id() != to.id() && m.knows(&clock, to) {
+            member::hear(&mut knowing, m.id());
             lowest = lowest.min(m.id());
         }
     }
+    let knows = |id: u16| member::hears(&knowing, id);
     let silent = !host.net.debug.push.load(Relaxed);
     let chunk = &mut telling.chunk;
     chunk.clear();

@@ -529,14 +529,16 @@ impl Member {
     }
 
     /// Whether it can be left to this one to tell `to`, which has started, what it has: it is heard,
-    /// and had been told everything before.
+    /// and had been told everything before, by this member too.
     pub(crate) fn knows(&self, clock: &Clock, to: &Self) -> bool {
         let live = &*self.live;
         self.is_heard(clock)
+            && !live.audience.lock().all
             && member::told_before(
                 live.joined.load(Relaxed),
                 live.heard_ms.load(Relaxed),
                 live.age_ms.load(Relaxed).into(),
+                live.started_ms.load(Relaxed),
                 to.live.started_ms.load(Relaxed),
                 clock.times.down_ms,
             )
