@@ -23,3 +23,12 @@ pub(crate) fn einprogress() -> Error {
 pub(crate) fn estale() -> Error {
     Error::from_errno(-(bindings::ESTALE as c_int))
 }
+
+/// What opening a socket answered with `err`: one that found no memory says `ENFILE` (net/socket.c) or
+/// `ENOBUFS` (net/ipv4/af_inet.c), which is `ENOMEM` to a user.
+pub(crate) fn of_socket(err: c_int) -> Error {
+    match err.unsigned_abs() {
+        bindings::ENFILE | bindings::ENOBUFS => ENOMEM,
+        _ => Error::from_errno(err),
+    }
+}

@@ -19,6 +19,7 @@ use kernel::{
 };
 
 use super::{
+    errno,
     ffi,
     pernet::NetNs,
     skb::Packet, //
@@ -125,11 +126,7 @@ impl<R: Receiver> Tunnel<R> {
                 _state: state,
                 _receiver: PhantomData,
             }),
-            // A socket without memory says ENFILE (net/socket.c) or ENOBUFS (net/ipv4/af_inet.c).
-            None => match err.unsigned_abs() {
-                bindings::ENFILE | bindings::ENOBUFS => Err(ENOMEM),
-                _ => Err(Error::from_errno(err)),
-            },
+            None => Err(errno::of_socket(err)),
         }
     }
 
