@@ -17,7 +17,10 @@ use kernel::{
 };
 
 use crate::{
-    decide::sid,
+    decide::{
+        session::ended,
+        sid, //
+    },
     hook::{
         events::{
             self,
@@ -162,7 +165,7 @@ pub(super) fn put_session(w: &mut Writer<'_>, net: &Net, guard: &Guard, a: &Asso
     if let Some(text) = sid_text(net, guard, a) {
         w.text(session::SID, &text)?;
     }
-    let state = if a.flags & Association::ENDED != 0 {
+    let state = if ended(a) {
         SessionState::Ended
     } else if a.flags & Association::CONFIRMED != 0 {
         SessionState::Confirmed

@@ -22,11 +22,7 @@ pub enum Merge {
     Ignore,
 }
 
-/// Decides whether `new` changes what is known of its session.
-///
-/// An ended session stays ended: an end that is overtaken by a re-homing elsewhere must not be
-/// undone by it. Else the higher version wins, then the lower origin. The same version from the
-/// same origin adds its flags and its time of use.
+/// Decides whether `new` changes what is known of its session, as [`combine`] says.
 pub fn merge(old: Option<&Association>, new: &Association) -> Merge {
     match old {
         Some(old) if combine(Some(old), new) == *old => Merge::Ignore,
@@ -35,29 +31,32 @@ pub fn merge(old: Option<&Association>, new: &Association) -> Merge {
 }
 
 /// What is known of a session after hearing `new`. Both must be of the same key.
+///
+/// Its place is that of the higher version, then of the lower origin. Flags only ever add: a client
+/// that has shown its id has shown it, and an ended session stays ended, also when the end is
+/// overtaken by a re-homing elsewhere. So does the time of use. Each of the three grows by itself,
+/// so that it can be kept in a word of its own and be raised by several CPUs at once.
 pub fn combine(old: Option<&Association>, new: &Association) -> Association {
     let Some(old) = old else { return *new };
-    let (winner, loser) = if rank(new) > rank(old) {
-        (new, old)
-    } else {
-        (old, new)
-    };
-    let mut result = *winner;
-    if rank(winner) == rank(loser) {
-        // The rest of a version never changes; should it all the same, any fixed choice will do.
-        let rest = |a: &Association| (a.home, a.created, a.group);
-        if rest(loser) < rest(winner) {
-            result = *loser;
-        }
-        result.flags = winner.flags | loser.flags;
-        result.last_used = winner.last_used.max(loser.last_used);
+    // The rest of a version never changes; should it all the same, any fixed choice will do.
+    let rank = |a: &Association| (rank(a), a.created, a.group);
+    let winner = if rank(new) > rank(old) { new } else { old };
+    Association {
+        flags: old.flags | new.flags,
+        last_used: old.last_used.max(new.last_used),
+        ..*winner
     }
-    result
 }
 
-/// The order of associations of one session; the greatest counts.
-fn rank(a: &Association) -> (bool, u32, u16) {
-    (ended(a), a.version, !a.origin)
+/// The place of an association and what it counts among those of its session, in one number: the
+/// greatest counts.
+pub fn rank(a: &Association) -> u64 {
+    u64::from(a.version) << 32 | u64::from(!a.origin) << 16 | u64::from(a.home)
+}
+
+/// Version, origin and home of [`rank`].
+pub fn place(rank: u64) -> (u32, u16, u16) {
+    ((rank >> 32) as u32, !((rank >> 16) as u16), rank as u16)
 }
 
 /// The version that follows when the session moves or ends: the counter goes up.
@@ -179,7 +178,8 @@ pub fn pressed(len: u32, ceiling: u32) -> u32 {
     }
 }
 
-fn ended(a: &Association) -> bool {
+/// Whether the session was ended by decree.
+pub fn ended(a: &Association) -> bool {
     a.flags & Association::ENDED != 0
 }
 
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn one_version_gathers_flags_and_use() {
+    fn flags_and_use_only_grow() {
         let tentative = Association { flags: 0, ..A };
         assert_eq!(merge(Some(&tentative), &A), Merge::Store);
         assert_eq!(merge(Some(&A), &tentative), Merge::Ignore);
@@ -276,13 +276,30 @@ mod tests {
             ..A
         };
         assert_eq!(merge(Some(&A), &used), Merge::Store);
-        assert_eq!(
-            combine(Some(&A), &used),
-            Association {
-                last_used: CREATED + 9,
-                ..A
-            }
-        );
+        let moved = Association {
+            version: 0x1_0006,
+            home: 4,
+            ..used
+        };
+        for (new, want) in [
+            (
+                &used,
+                Association {
+                    last_used: CREATED + 9,
+                    ..A
+                },
+            ),
+            (
+                &moved,
+                Association {
+                    flags: A.flags,
+                    ..moved
+                },
+            ),
+        ] {
+            assert_eq!(combine(Some(&A), new), want);
+            assert_eq!(combine(Some(new), &A), want);
+        }
     }
 
     #[test]
@@ -297,9 +314,26 @@ mod tests {
             origin: 1,
             ..A
         };
-        assert_eq!(merge(Some(&end), &later), Merge::Ignore);
-        assert_eq!(merge(Some(&later), &end), Merge::Store);
-        assert_eq!(combine(Some(&later), &end), end);
+        let both = Association {
+            flags: A.flags | Association::ENDED,
+            ..later
+        };
+        assert_eq!(combine(Some(&end), &later), both);
+        assert_eq!(combine(Some(&later), &end), both);
+        assert_eq!(merge(Some(&both), &later), Merge::Ignore);
+    }
+
+    #[test]
+    fn ranks_are_places() {
+        for (version, origin, home) in [(0, 0, 0), (1, 2, 3), (u32::MAX, u16::MAX, u16::MAX)] {
+            let a = Association {
+                version,
+                origin,
+                home,
+                ..A
+            };
+            assert_eq!(place(rank(&a)), (version, origin, home));
+        }
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Shift {
         }
     }
 
-    /// The shift in 64 bits, for an atomic word; never 0, which means "no shift".
+    /// The shift in 64 bits, for an atomic word; an odd number.
     pub const fn to_bits(&self) -> u64 {
         let phase = match self.phase {
             Phase::Ready => 0,
@@ -187,9 +187,9 @@ impl Shift {
         ((self.insert.at as u64) << 32) | ((self.insert.len as u64) << 16) | (phase << 1) | 1
     }
 
-    /// The shift of [`Shift::to_bits`]; `None` for 0.
+    /// The shift of [`Shift::to_bits`]; `None` for an even number.
     pub const fn from_bits(bits: u64) -> Option<Self> {
-        if bits == 0 {
+        if bits & 1 == 0 {
             return None;
         }
         let phase = match (bits >> 1) & 3 {
@@ -318,6 +318,7 @@ mod tests {
     #[test]
     fn bits_keep_everything() {
         assert_eq!(Shift::from_bits(0), None);
+        assert_eq!(Shift::from_bits(2), None);
         for phase in [Phase::Ready, Phase::Sent, Phase::Acked, Phase::Settled] {
             for (at, len) in [(0, 0), (1, 2), (u32::MAX, u16::MAX), (1 << 31, 1)] {
                 let shift = Shift {

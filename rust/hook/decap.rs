@@ -28,6 +28,7 @@ use crate::{
         limits::EPOCH_S,
         lost::Mark,
         reason::Reason,
+        session::ended,
         sid::Sid,
     },
     kapi::{skb::Packet, time, tunnel::Receiver},
@@ -501,7 +502,7 @@ fn control(
             if let Some(flow) = flow {
                 // Nothing of it has reached an application: the client's repetition is decided
                 // anew, with what is known now.
-                net.flows.remove(guard, flow);
+                net.flows.remove(guard, flow, &net.edits);
                 net.count(Reason::Redirected);
             }
         }
@@ -539,11 +540,10 @@ fn control(
 fn assigned(host: &Host, config: &Config, a: &Association, applied: Applied) {
     let given = match applied {
         Applied::New => true,
-        Applied::Changed(old) => old.home != a.home,
+        Applied::Changed { old, now } => old.home != now.home && !ended(&now),
         Applied::Stale(_) | Applied::Full => false,
     };
-    let ended = a.flags & Association::ENDED != 0;
-    if given && !ended && !host.net.is_frozen() {
+    if given && !ended(a) && !host.net.is_frozen() {
         if let Some(home) = config.member(a.home) {
             home.live.assigned_elsewhere();
         }
@@ -557,15 +557,19 @@ pub(crate) fn learned(host: &Host, guard: &Guard, config: &Config, a: &Associati
     match applied {
         Applied::Stale(_) => net.count(Reason::PushStale),
         Applied::Full => net.count(Reason::SessionFull),
-        Applied::New | Applied::Changed(_) => {
-            let ended = a.flags & Association::ENDED != 0;
-            let cause = match applied {
-                _ if ended => Cause::End,
-                Applied::Changed(old) if old.home != a.home => Cause::Move,
-                Applied::Changed(_) => Cause::Confirm,
-                _ => Cause::New,
-            };
+        Applied::New => {
+            let cause = if ended(a) { Cause::End } else { Cause::New };
             events::session(host, a, cause);
+        }
+        Applied::Changed { old, now } => {
+            let cause = if ended(&now) {
+                Cause::End
+            } else if old.home != now.home {
+                Cause::Move
+            } else {
+                Cause::Confirm
+            };
+            events::session(host, &now, cause);
         }
     }
     applied

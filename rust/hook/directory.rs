@@ -339,7 +339,7 @@ pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple)
         let live = flow.status().state == State::Live;
         // What can go on elsewhere is kept; of the rest others may know more.
         if flow.owner() == from.id() && live && !lost::keep(host, guard, &flow) {
-            net.flows.remove(guard, flow);
+            net.flows.remove(guard, flow, &net.edits);
         }
     }
 }

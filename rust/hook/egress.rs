@@ -254,11 +254,7 @@ fn shifted(
                 net.count(Reason::InsertDropped);
                 return packet.drop();
             }
-            let mut sent = shift;
-            sent.on_sent();
-            if sent != shift {
-                flow.set_shift(Some(shift), sent);
-            }
+            flow.on_shift(shift, Shift::on_sent);
             packet.accept()
         }
     }

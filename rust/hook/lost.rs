@@ -215,7 +215,7 @@ pub(super) fn packet(
     let terms = flow.terms();
     if flow.status().state == State::Decided && begins && tcp.payload_len > 0 && !terms.taken_over {
         // The owner has not got it: another is found.
-        net.flows.remove(guard, flow);
+        net.flows.remove(guard, flow, &net.edits);
         return Err(packet);
     }
     let segment = Segment {

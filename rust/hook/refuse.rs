@@ -135,7 +135,7 @@ pub(super) fn after(
             say(host, tcp, &packet, Asked::Unknown);
             return Ok(ingress::done(packet));
         }
-        net.flows.remove(guard, flow);
+        net.flows.remove(guard, flow, &net.edits);
         return Err(packet);
     }
     if tcp.has(flags::RST) {

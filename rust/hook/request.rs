@@ -123,7 +123,7 @@ pub(super) fn give(
         return packet.drop();
     }
     if let Some(old) = old {
-        net.flows.remove(guard, old);
+        net.flows.remove(guard, old, &net.edits);
     }
     let choice = match chosen {
         Chosen::To(choice) => choice,

@@ -33,7 +33,7 @@ use crate::{
         work::Job,
     },
     table::{config::Config, flow::Flow, session::Session},
-    wire::{addr::Tuple, control::Association},
+    wire::addr::Tuple,
 };
 
 /// Silence after which an entry member takes a client's goodbye for the end, in ms.
@@ -165,8 +165,7 @@ fn one_flow(
             if status.role == Role::Entry && idle < limits::CLOSING_IDLE_MS.min(pressed_ms) => {}
         Expiry::Free => {
             net.requests.over(&flow);
-            net.edits.end(guard, flow);
-            net.flows.remove(guard, flow);
+            net.flows.remove(guard, flow, &net.edits);
             return;
         }
         Expiry::Keep | Expiry::Decide | Expiry::AskSocket => {}
@@ -239,7 +238,7 @@ fn one_session(
         ..timeouts
     };
     if session::expired(&a, config.local, now, &early) {
-        if net.sessions.remove(guard, entry) {
+        if net.sessions.remove(guard, entry, &a) {
             let due = session::expired(&a, config.local, now, &timeouts);
             net.count(match due {
                 true => Reason::SessionExpired,
@@ -247,7 +246,7 @@ fn one_session(
             });
             events::session(host, &a, Cause::Expire);
         }
-    } else if a.home == config.local && a.flags & Association::ENDED == 0 {
+    } else if a.home == config.local && !session::ended(&a) {
         let overdue = config.me().is_some_and(|me| me.live.overdue(now));
         if overdue && *moves > 0 {
             *moves = moves.saturating_sub(1);

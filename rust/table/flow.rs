@@ -31,6 +31,8 @@ use crate::{
     wire::{addr::Tuple, tcp::seq},
 };
 
+mod shifts;
+
 /// What a connection agreed on, and who it belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
@@ -97,7 +99,7 @@ pub(crate) struct Flow {
     /// member what the client said: [`Said::next`] and [`Said::ack`]. Else 0.
     response: Atomic<u64>,
     /// At the owner [`Shift`] in 64 bits, at an entry member [`Mark::asked`] and
-    /// [`Mark::answered`]; 0 for none.
+    /// [`Mark::answered`]; 0 for none. See [`shifts`].
     shift: Atomic<u64>,
     /// The terms, packed.
     client_isn: u32,
@@ -356,17 +358,22 @@ impl Flow {
 
     /// Ends the shift when the connection is over; whether there was one.
     pub(super) fn take_shift(&self) -> bool {
-        if self.is_relayed() {
-            return false;
-        }
-        let old = self.shift.load(Relaxed);
-        old != 0 && self.shift.cmpxchg(old, 0, Full).is_ok()
+        !self.is_relayed() && shifts::end(&self.shift)
     }
 
-    /// Stores a shift that follows from `old`; `false` when another CPU was first.
-    pub(crate) fn set_shift(&self, old: Option<Shift>, new: Shift) -> bool {
-        let old = old.map_or(0, |s| s.to_bits());
-        self.shift.cmpxchg(old, new.to_bits(), Full).is_ok()
+    /// Begins to shift; `false` when the connection is over, or shifted already.
+    pub(super) fn set_shift(&self, new: Shift) -> bool {
+        shifts::begin(&self.shift, new)
+    }
+
+    /// Lets something happen to the shift `old`, if there still is one: `event` changes a copy, and may
+    /// be called more than once. The shift before this and after it.
+    pub(crate) fn on_shift(
+        &self,
+        old: Shift,
+        event: impl Fn(&mut Shift),
+    ) -> Option<(Shift, Shift)> {
+        shifts::on(&self.shift, old, event)
     }
 }
 
@@ -423,17 +430,17 @@ impl Flows {
                     return Ok(flow);
                 }
                 Inserted::Existing(old) => {
-                    edits.end(guard, old);
-                    self.0.remove(guard, old);
+                    self.remove(guard, old, edits);
                 }
             }
         }
         Err(EBUSY)
     }
 
-    /// Takes a flow out. Any context.
-    pub(crate) fn remove(&self, guard: &Guard, flow: Ref<'_, Tuple, Flow>) -> bool {
-        self.0.remove(guard, flow)
+    /// Takes a flow out, and ends its edits. Any context.
+    pub(crate) fn remove(&self, guard: &Guard, flow: Ref<'_, Tuple, Flow>, edits: &Edits) {
+        edits.end(guard, flow);
+        self.0.remove(guard, flow);
     }
 
     /// Goes through all of them. Process context.

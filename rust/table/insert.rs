@@ -149,7 +149,7 @@ impl Edits {
             self.bytes.forget(guard, flow.key());
             return Err(EBUSY);
         }
-        if !flow.set_shift(None, Shift::new(Insert { at, len })) {
+        if !flow.set_shift(Shift::new(Insert { at, len })) {
             self.bytes.forget(guard, flow.key());
             self.one_less();
             return Err(EBUSY);
@@ -174,9 +174,11 @@ impl Edits {
         old: Shift,
         una: u32,
     ) -> Shift {
-        let mut new = old;
-        new.on_una(una);
-        if new != old && flow.set_shift(Some(old), new) && old.needs_bytes() {
+        // When there is none the connection is over.
+        let Some((old, new)) = flow.on_shift(old, |s| s.on_una(una)) else {
+            return old;
+        };
+        if old.needs_bytes() && !new.needs_bytes() {
             self.bytes.forget(guard, flow.key());
         }
         new

@@ -23,7 +23,7 @@ use super::{
     session::{Applied, Sessions}, //
 };
 use crate::{
-    decide::{batch::Ring, limits, reason::Reason},
+    decide::{batch::Ring, limits, reason::Reason, session::ended},
     kapi::{
         counters::Counters,
         lock::BhLock,
@@ -257,12 +257,10 @@ impl Net {
     /// Stores an association unless a newer one is known. Any context.
     pub(crate) fn apply(&self, guard: &Guard, config: &Config, a: &Association) -> Applied {
         let applied = self.sessions.apply(guard, a);
-        let here = |a: &Association| {
-            i32::from(a.home == config.local && a.flags & Association::ENDED == 0)
-        };
+        let here = |a: &Association| i32::from(a.home == config.local && !ended(a));
         let more = match &applied {
             Applied::New => here(a),
-            Applied::Changed(old) => here(a).wrapping_sub(here(old)),
+            Applied::Changed { old, now } => here(now).wrapping_sub(here(old)),
             Applied::Stale(_) | Applied::Full => 0,
         };
         if more != 0 {

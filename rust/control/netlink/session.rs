@@ -18,7 +18,11 @@ use crate::{
     control::events,
     decide::{
         reason::Reason,
-        session::next_version,
+        session::{
+            ended,
+            next_version,
+            rank, //
+        },
         sid, //
     },
     hook::{
@@ -197,15 +201,16 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     };
     let guard = rcu::read_lock();
     let config = net.config(&guard).ok_or(ENODEV)?;
+    let known = net.sessions.get(&guard, &named.key);
+    // Without its home, which is the last of what counts.
+    let count = |a: &Association| rank(a) >> 16;
+    let newer = known.is_some_and(|s| count(&s.association(&named.key)) > count(&new));
+    if newer && !ended(&new) {
+        return Err(request.refuse_as(estale(), Some(&version), c"version: a newer one is known"));
+    }
     match decap::learned(&host, &guard, config, &new) {
-        Applied::New | Applied::Changed(_) => Ok(()),
+        Applied::New | Applied::Changed { .. } | Applied::Stale(_) => Ok(()),
         Applied::Full => Err(no_room(request, net, config)),
-        Applied::Stale(known) if known.version == new.version && known.origin == new.origin => {
-            Ok(())
-        }
-        Applied::Stale(_) => {
-            Err(request.refuse_as(estale(), Some(&version), c"version: a newer one is known"))
-        }
     }
 }
 
@@ -221,7 +226,7 @@ fn change(
     let guard = rcu::read_lock();
     let config = net.config(&guard).ok_or(ENODEV)?;
     let mut next = named.association(request, net, &guard)?;
-    if next.flags & Association::ENDED != 0 {
+    if ended(&next) {
         return Err(request.refuse_as(ENOENT, Some(&named.attr), c"key: the session has ended"));
     }
     if config.local == 0 {
@@ -234,10 +239,11 @@ fn change(
     next.flags |= Association::CONFIRMED;
     edit(&mut next);
     match decap::learned(host, &guard, config, &next) {
-        Applied::New | Applied::Changed(_) => {}
-        Applied::Full => return Err(no_room(request, net, config)),
+        Applied::New => {}
+        Applied::Changed { now, .. } if rank(&now) == rank(&next) || ended(&next) => {}
         // Another change came in between.
-        Applied::Stale(_) => return Err(EAGAIN),
+        Applied::Changed { .. } | Applied::Stale(_) => return Err(EAGAIN),
+        Applied::Full => return Err(no_room(request, net, config)),
     }
     net.count(reason);
     push::association(host, &guard, config, &next);
