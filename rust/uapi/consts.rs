@@ -1046,14 +1046,19 @@ pub mod debug {
     pub const SCALE: u16 = 4;
     /// What this member shall believe of one member.
     pub const MEMBER: u16 = 5;
+    /// Store made-up sessions here until there are so many of them, to see what a full table
+    /// costs. Their ids begin with the bytes of "made up" and a zero, then count from 0 in big
+    /// endian. Other members are not told. They end as sessions do that nobody uses.
+    pub const FILL: u16 = 6;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 5] = [
+    pub const NAMES: [&str; 6] = [
         "freeze",
         "push",
         "clock-offset",
         "scale",
         "member",
+        "fill",
     ];
 }
 

@@ -7,15 +7,18 @@
  *                     N units: the request in FILE is sent, a response of LENGTH bytes of body is read;
  *                     on one connection, or on one for each unit
  *   load frames DEVICE N WARM FILE                N units: one frame each, from FILE in turn
+ *   load netlink N WARM FILE                      N units: one generic netlink message each, from FILE in
+ *                     turn, and its answer is read
  *   load idle N                                   N units: a second of sleep each
  *
- * FILE for frames: each with a 16-bit length before it, the host's byte order. WARM units come before the
+ * FILE for frames and messages: each with a 16-bit length before it, the host's byte order. WARM units come before the
  * first marker. Prints "units N ns T failed F", ns by the monotonic clock over all N; status 1 if one failed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <linux/if_packet.h>
+#include <linux/netlink.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -300,6 +303,31 @@ static int frames(char **words)
 	return end(n, failed);
 }
 
+static int netlink(char **words)
+{
+	size_t size = slurp(words[2], buffer, sizeof(buffer)), at = 0;
+	long n = atol(words[0]), i, failed = 0;
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+	static union {
+		struct nlmsghdr head;
+		char bytes[1 << 13];
+	} answer;
+	uint16_t len;
+
+	for (i = -atol(words[1]); i < n; i++) {
+		if (i == 0)
+			begin();
+		memcpy(&len, buffer + at, sizeof(len));
+		if (send(fd, buffer + at + 2, len, 0) != len ||
+		    recv(fd, &answer, sizeof(answer), 0) <= 0 || answer.head.nlmsg_type == NLMSG_ERROR)
+			failed++;
+		at += 2 + len;
+		if (at >= size)
+			at = 0;
+	}
+	return end(n, failed);
+}
+
 static int idle(char **words)
 {
 	long n = atol(words[0]), i;
@@ -319,6 +347,8 @@ int main(int count, char **words)
 		return http(words + 2);
 	if (count == 6 && !strcmp(words[1], "frames"))
 		return frames(words + 2);
+	if (count == 5 && !strcmp(words[1], "netlink"))
+		return netlink(words + 2);
 	if (count == 3 && !strcmp(words[1], "idle"))
 		return idle(words + 2);
 	fputs("usage: see the head of load.c\n", stderr);

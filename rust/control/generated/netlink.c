@@ -50,6 +50,10 @@ static const struct netlink_range_validation homing_a_farm_sessions_max_range = 
 	.max	= HOMING_SESSIONS_MAX,
 };
 
+static const struct netlink_range_validation homing_a_debug_fill_range = {
+	.max	= HOMING_SESSIONS_MAX,
+};
+
 /* Common nested types */
 const struct nla_policy homing_belief_nl_policy[HOMING_A_BELIEF_CLEAR + 1] = {
 	[HOMING_A_BELIEF_ID] = NLA_POLICY_RANGE(NLA_U32, 1, HOMING_MEMBER_ID_MAX),
@@ -179,12 +183,13 @@ static const struct nla_policy homing_key_set_nl_policy[HOMING_A_KEY_ROLE + 1] =
 };
 
 /* HOMING_CMD_DEBUG_SET - do */
-static const struct nla_policy homing_debug_set_nl_policy[HOMING_A_DEBUG_MEMBER + 1] = {
+static const struct nla_policy homing_debug_set_nl_policy[HOMING_A_DEBUG_FILL + 1] = {
 	[HOMING_A_DEBUG_FREEZE] = NLA_POLICY_MAX(NLA_U8, 1),
 	[HOMING_A_DEBUG_PUSH] = NLA_POLICY_MAX(NLA_U8, 1),
 	[HOMING_A_DEBUG_CLOCK_OFFSET] = { .type = NLA_S32, },
 	[HOMING_A_DEBUG_SCALE] = NLA_POLICY_RANGE(NLA_U16, 1, 1000),
 	[HOMING_A_DEBUG_MEMBER] = NLA_POLICY_NESTED(homing_belief_nl_policy),
+	[HOMING_A_DEBUG_FILL] = NLA_POLICY_FULL_RANGE(NLA_U32, &homing_a_debug_fill_range),
 };
 
 /* HOMING_CMD_EXPLAIN - do */
@@ -335,7 +340,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.cmd		= HOMING_CMD_DEBUG_SET,
 		.doit		= homing_debug_set_doit,
 		.policy		= homing_debug_set_nl_policy,
-		.maxattr	= HOMING_A_DEBUG_MEMBER,
+		.maxattr	= HOMING_A_DEBUG_FILL,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -6,7 +6,12 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::Relaxed,
+        rcu,
         Arc, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     },
 };
 
@@ -20,15 +25,22 @@ use crate::{
         Attr,
         Request, //
     },
-    table::member::{
-        Belief,
-        Live,
-        State, //
+    table::{
+        member::{
+            Belief,
+            Live,
+            State, //
+        },
+        session::{
+            Applied,
+            Key, //
+        },
     },
     uapi::consts::{
         belief,
         debug::{
             CLOCK_OFFSET,
+            FILL,
             FREEZE,
             MEMBER,
             PUSH,
@@ -36,7 +48,14 @@ use crate::{
         },
         ConfigWhat,
     },
+    wire::control::Association,
 };
+
+/// Sessions that are made up at once, before others have their turn.
+const BATCH: u32 = 1024;
+
+/// Batches in a row that find no memory, or a table that is still growing, before that is an error.
+const PATIENCE: u32 = 1000;
 
 /// Sets switches; everything is read before anything is changed.
 pub(in crate::control) fn set(request: &Request<'_>) -> Result {
@@ -50,6 +69,8 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let scale = request.attr(SCALE).map(|attr| attr.u16()).transpose()?;
     let nest = request.attr(MEMBER);
     let member = nest.map(|nest| live(request, &host, &nest)).transpose()?;
+    let fill = request.attr(FILL);
+    let count = fill.as_ref().map(|attr| attr.u32()).transpose()?;
 
     configure(&host, ConfigWhat::Debug, |config| {
         if let (Some(nest), Some(live)) = (nest, member) {
@@ -72,7 +93,67 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     if let Some(offset) = offset {
         switches.clock_offset.store(offset, Relaxed);
     }
+    match (fill, count) {
+        (Some(attr), Some(count)) => make_up(request, &host, &attr, count),
+        _ => Ok(()),
+    }
+}
+
+/// Makes up sessions until there are `count` of them, or no more fit.
+fn make_up(request: &Request<'_>, host: &Host, attr: &Attr<'_>, count: u32) -> Result {
+    let net = &host.net;
+    let (mut next, mut failed) = (0u32, 0u32);
+    while next < count {
+        let before = next;
+        let guard = rcu::read_lock();
+        let config = net.config(&guard).ok_or(ENODEV)?;
+        if config.local == 0 {
+            return Err(request.refuse(attr, c"fill: this host is no member of the farm"));
+        }
+        let now = net.now();
+        for number in before..count.min(before.saturating_add(BATCH)) {
+            let made_up = Association {
+                key: made_up(number),
+                home: config.local,
+                origin: config.local,
+                version: 1,
+                created: now,
+                last_used: now,
+                group: 0,
+                flags: Association::CONFIRMED,
+            };
+            if net.apply(&guard, config, &made_up) == Applied::Full {
+                break;
+            }
+            next = number.saturating_add(1);
+        }
+        let full = net.sessions.len() >= config.farm.sessions_max;
+        drop(guard);
+        failed = if next > before {
+            0
+        } else {
+            failed.saturating_add(1)
+        };
+        match failed {
+            0 => {}
+            _ if full => {
+                let why = c"fill: the session table is full";
+                return Err(request.refuse_as(ENOSPC, Some(attr), why));
+            }
+            PATIENCE.. => return Err(ENOMEM),
+            _ => {}
+        }
+        if kernel::current!().signal_pending() {
+            return Err(EINTR);
+        }
+        fsleep(Delta::from_millis(1));
+    }
     Ok(())
+}
+
+/// Key of a session that nobody has.
+fn made_up(number: u32) -> Key {
+    (u128::from_be_bytes(*b"made up\0\0\0\0\0\0\0\0\0") | u128::from(number)).to_be_bytes()
 }
 
 /// What changes by itself of the member that a nest is about.

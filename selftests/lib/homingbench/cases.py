@@ -6,10 +6,11 @@ router to m1, answers to them are dropped when they are back at the router; HTTP
 """
 
 import contextlib
+import random
 import re
 import time
 
-from homingtest import capture, cli, layout, netns, rawip, rawtcp, shell, tap
+from homingtest import capture, cli, genl, layout, netns, rawip, rawtcp, shell, tap
 
 from . import frames, peers
 from .stage import BACKEND, BALANCER, FARM, WARM, request
@@ -207,11 +208,11 @@ def slab():
     return found
 
 
-def memory(stage, before, units):
+def memory(stage, before, units, name="memory", group="memory"):
     """What the slabs have gained for each connection with a new session: a session at three members, a flow."""
     after = slab()
     grown = {name: (after[name] - before.get(name, 0)) / units for name in after}
-    stage.record(name="memory", group="memory", n=units,
+    stage.record(name=name, group=group, n=units,
                  grown={name: round(by, 1) for name, by in grown.items() if by > 8})
 
 
@@ -287,3 +288,26 @@ def others(stage):
         with contextlib.ExitStack() as stack:
             stack.enter_context(peers.proxy(name))
             through(stage, name, cookie="SRV=m5" if name == "haproxy" else None)
+
+
+@case("lookup", HOMING)
+def lookups(stage):
+    """One session of many asked for by its key, each time another; the last case, since what it stores stays."""
+    cli.homing("farm", "set", "--sessions-max", str(1 << 24), ns="m1")
+    names = genl.constants()
+    reader = genl.Socket("m1")
+    for size, word in ((1000, "1k"), (100_000, "100k"), (10_000_000, "10M")):
+        before, had = slab(), cli.read("show", "status", ns="m1")["sessions"]
+        shell.run("homing", "debug", "fill", str(size), ns="m1", timeout=3000)
+        stored = cli.read("show", "status", ns="m1")["sessions"]
+        tap.true(stored >= size, f"{stored} sessions of {size}")
+        memory(stage, before, stored - had, f"memory-{word}", f"memory, of each of {word} sessions")
+        keys = [b"made up\0" + number.to_bytes(8, "big") for number in random.Random(size).sample(range(size), 1000)]
+        found = [attributes for key in keys for _, attributes in
+                 reader.ask(names["HOMING_CMD_SESSION_GET"], genl.attribute(names["HOMING_A_SESSION_KEY"], key))]
+        tap.equal([one[names["HOMING_A_SESSION_KEY"]] for one in found], keys, "keys of the answers")
+        # The table may still grow.
+        time.sleep(60)
+        stage.messages(f"lookup-{word}", "session asked for by netlink", [
+            reader.message(names["HOMING_CMD_SESSION_GET"], genl.attribute(names["HOMING_A_SESSION_KEY"], key))
+            for key in keys])

@@ -59,14 +59,14 @@ def readable(name):
 
 
 def by_symbol(counts, table):
-    """({module: instructions}, {module: accesses}, {(module, function): instructions})."""
+    """({module: instructions}, {(module, function): accesses}, {(module, function): instructions})."""
     addresses, names = table
     modules, accesses, functions = collections.Counter(), collections.Counter(), collections.Counter()
     for address, (count, access) in counts.items():
         at = bisect.bisect(addresses, address + 3) - 1
         name, module = names[at] if at >= 0 else ("?", "?")
         modules[module] += count
-        accesses[module] += access
+        accesses[module, name] += access
         functions[module, name] += count
     return modules, accesses, functions
 
@@ -98,7 +98,9 @@ def read(folder, profile):
         entry["total"] = round(record["ns"] / n, 1)
         entry["user"] = round(user / n, 1)
         entry["module"] = round(modules.get(MODULE, 0) / n, 1)
-        entry["accesses"] = round(accesses.get(MODULE, 0) / n, 1)
+        own = {readable(name): count / n for (module, name), count in accesses.items() if module == MODULE}
+        entry["accesses"] = round(sum(own.values()), 1)
+        entry["accesses_of"] = {name: round(by, 1) for name, by in own.items() if by >= 0.5}
         entry["modules"] = {name: round(count / n, 1) for name, count in modules.most_common(12)}
         entry["functions"] = {readable(name): round(count / n, 1) for (module, name), count in functions.most_common()
                               if module == MODULE and count / n >= 0.5}

@@ -28,7 +28,7 @@ def _median(entries):
             values = [entry[key] for entry in entries]
             merged[key] = statistics.median(values)
             merged[f"{key}_all"] = values
-    for key in ("modules", "functions", "kernel", "grown"):
+    for key in ("modules", "functions", "accesses_of", "kernel", "grown"):
         if key in first:
             names = dict.fromkeys(name for entry in entries for name in entry[key])
             merged[key] = {name: statistics.median(entry[key].get(name, 0) for entry in entries) for name in names}

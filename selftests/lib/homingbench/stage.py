@@ -177,6 +177,12 @@ class Stage:
         frames.write("/tmp/bench-frames", found)
         self.run(name, group, expect or {}, ns, n, warm, "frames", device, n, warm, "/tmp/bench-frames")
 
+    def messages(self, name, group, found, n=2000, warm=200, ns="m1"):
+        """Sends generic netlink messages in a namespace, and reads their answers."""
+        from . import frames
+        frames.write("/tmp/bench-messages", found)
+        self.run(name, group, {}, ns, n, warm, "netlink", n, warm, "/tmp/bench-messages")
+
     def last_ack(self, data, where="m1", device="eth0"):
         """(open connection, the client's last bare ACK as it arrived at `where`) after two requests."""
         with capture.Capture(where, device, f"tcp and src host {layout.CLIENT4}") as seen:

@@ -105,10 +105,7 @@ class Socket:
 
     def ask(self, command, payload=b"", flags=NLM_F_ACK, version=1):
         """One request; returns its answers as (command, attributes); raises Refused."""
-        self._number += 1
-        body = struct.pack("=BBH", command, version, 0) + payload
-        self._socket.send(struct.pack("=IHHII", 16 + len(body), self.family, NLM_F_REQUEST | flags,
-                                      self._number, 0) + body)
+        self._socket.send(self.message(command, payload, flags, version))
         answers = []
         while True:
             for kind, header_flags, data in self.messages():
@@ -121,12 +118,15 @@ class Socket:
                     raise self._refusal(code, header_flags, data)
                 answers.append((data[0], attributes(data[4:])))
 
+    def message(self, command, payload=b"", flags=0, version=1):
+        """The bytes of a request."""
+        self._number += 1
+        body = struct.pack("=BBH", command, version, 0) + payload
+        return struct.pack("=IHHII", 16 + len(body), self.family, NLM_F_REQUEST | flags, self._number, 0) + body
+
     def begin_dump(self, command, version=1):
         """Asks for a dump and reads nothing of it."""
-        self._number += 1
-        body = struct.pack("=BBH", command, version, 0)
-        self._socket.send(struct.pack("=IHHII", 16 + len(body), self.family, NLM_F_REQUEST | NLM_F_DUMP,
-                                      self._number, 0) + body)
+        self._socket.send(self.message(command, b"", NLM_F_DUMP, version))
 
     @staticmethod
     def _refusal(code, flags, data):

@@ -46,6 +46,15 @@ pub enum Command {
         /// The factor
         factor: u16,
     },
+    /// Store made-up sessions here, to see what a full table costs
+    ///
+    /// They are sessions of this member that nobody uses: they count in what it reports of itself, and go
+    /// after the idle timeout. Other members are not told of them unless they start meanwhile. Their ids begin
+    /// with the bytes of "made up".
+    Fill {
+        /// How many there shall be; no more than the farm's --sessions-max
+        sessions: u32,
+    },
 }
 
 /// On or off.
@@ -122,6 +131,7 @@ impl Command {
             Command::Push { switch } => request.u8(debug::PUSH, (*switch == Switch::On).into()),
             Command::Clock { seconds } => request.s32(debug::CLOCK_OFFSET, *seconds),
             Command::Scale { factor } => request.u16(debug::SCALE, *factor),
+            Command::Fill { sessions } => request.u32(debug::FILL, *sessions),
             Command::State { member, beliefs } => {
                 let members = client.members()?;
                 let id = address::member(&members, member)?.id;
