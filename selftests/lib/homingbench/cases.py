@@ -15,15 +15,15 @@ from homingtest import capture, cli, genl, layout, netns, rawip, rawtcp, shell, 
 from . import frames, peers
 from .stage import BACKEND, BALANCER, FARM, WARM, request
 
-ALL = []  # (name, kinds, function)
+ALL = []  # (name, kinds, whether every seed has a say, function)
 MEGABYTE = 1 << 20
 HOMING, BARE = "homing", "bare"
 
 
-def case(name, *kinds):
-    """Declares a case for boots of these kinds."""
+def case(name, *kinds, each=True):
+    """Declares a case for boots of these kinds; not `each`: it takes long, and one seed is enough."""
     def add(function):
-        ALL.append((name, kinds, function))
+        ALL.append((name, kinds, each, function))
         return function
     return add
 
@@ -290,7 +290,7 @@ def others(stage):
             through(stage, name, cookie="SRV=m5" if name == "haproxy" else None)
 
 
-@case("lookup", HOMING)
+@case("lookup", HOMING, each=False)
 def lookups(stage):
     """One session of many asked for by its key, each time another; the last case, since what it stores stays."""
     cli.homing("farm", "set", "--sessions-max", str(1 << 24), ns="m1")
