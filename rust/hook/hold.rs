@@ -32,6 +32,7 @@ use crate::{
         reason::Reason, //
     },
     kapi::{
+        lock::BhOff,
         nf::{HookPacket, Verdict},
         skb::Packet,
         time,
@@ -66,6 +67,9 @@ impl Job for HoldJob {
         host.disarm();
         if let Some(config) = host.net.config(&guard) {
             for _ in 0..BATCH {
+                // A packet of a connection that is taken out here would be one of no connection. What
+                // another processor receives meanwhile is dropped as such, and comes again.
+                let _quiet = BhOff::new();
                 let Some(waiting) = host.net.pending.take_due(time::boot_ms()) else {
                     break;
                 };

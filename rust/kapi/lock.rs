@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A spin lock that also keeps bottom halves off.
+//! A spin lock that also keeps bottom halves off, and keeping them off without one.
 //!
 //! Hooks run in softirq, but LOCAL_OUT also in process context with bottom halves on: a plain
 //! spin lock taken there would deadlock with the receive path on the same CPU.
@@ -11,7 +11,10 @@ use core::{
     cell::UnsafeCell,
     ops::{Deref, DerefMut},
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    types::NotThreadSafe, //
+};
 
 use super::ffi;
 
@@ -89,5 +92,30 @@ impl<T> Drop for BhGuard<'_, T> {
     fn drop(&mut self) {
         // SAFETY: By the invariant we hold it.
         unsafe { ffi::homing_unlock_bh(self.0.raw.get().cast()) };
+    }
+}
+
+/// Evidence that no bottom half runs on this processor: no packet is received here meanwhile. Not in
+/// hard interrupts.
+///
+/// # Invariants
+///
+/// Made and dropped by the same thread, which does not sleep in between.
+pub(crate) struct BhOff(NotThreadSafe);
+
+impl BhOff {
+    /// Turns bottom halves off until this is dropped; may be nested.
+    pub(crate) fn new() -> Self {
+        // SAFETY: No requirements but the context; turned on again exactly once, when dropped.
+        unsafe { ffi::homing_bh_off() };
+        // INVARIANT: It cannot be sent to another thread.
+        Self(NotThreadSafe)
+    }
+}
+
+impl Drop for BhOff {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant this thread turned them off.
+        unsafe { ffi::homing_bh_on() };
     }
 }

@@ -122,6 +122,16 @@ void homing_unlock_bh(void *lock)
 	spin_unlock_bh((spinlock_t *)lock);
 }
 
+void homing_bh_off(void)
+{
+	local_bh_disable();
+}
+
+void homing_bh_on(void)
+{
+	local_bh_enable();
+}
+
 /* ---- network namespaces ---- */
 
 struct homing_pernet {

@@ -47,6 +47,8 @@ void homing_free_rcu(void *rcu_head, void *p);
 void homing_lock_init(void *lock);
 void homing_lock_bh(void *lock);
 void homing_unlock_bh(void *lock);
+void homing_bh_off(void);
+void homing_bh_on(void);
 
 /* ---- per network namespace state (process) ---- */
 typedef int (*homing_net_init_t)(struct net *net, void **state);
