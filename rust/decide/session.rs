@@ -32,15 +32,16 @@ pub fn merge(old: Option<&Association>, new: &Association) -> Merge {
 
 /// What is known of a session after hearing `new`. Both must be of the same key.
 ///
-/// Its place is that of the higher version, then of the lower origin. Flags only ever add: a client
-/// that has shown its id has shown it, and an ended session stays ended, also when the end is
-/// overtaken by a re-homing elsewhere. So does the time of use. Each of the three grows by itself,
-/// so that it can be kept in a word of its own and be raised by several CPUs at once.
+/// An ended session stays ended: an end that is overtaken by a re-homing elsewhere must not be undone by
+/// it. Else the higher version wins, then the lower origin. Flags only ever add: a client that has shown
+/// its id has shown it (and every version but the first is confirmed when it is made, so members that
+/// hear different ones agree); and the time of use only grows. So does [`rank`]: each of the three can be kept in
+/// a word of its own, and be raised by several CPUs at once.
 pub fn combine(old: Option<&Association>, new: &Association) -> Association {
     let Some(old) = old else { return *new };
     // The rest of a version never changes; should it all the same, any fixed choice will do.
-    let rank = |a: &Association| (rank(a), a.created, a.group);
-    let winner = if rank(new) > rank(old) { new } else { old };
+    let order = |a: &Association| (rank(a), a.created, a.group);
+    let winner = if order(new) > order(old) { new } else { old };
     Association {
         flags: old.flags | new.flags,
         last_used: old.last_used.max(new.last_used),
@@ -48,15 +49,26 @@ pub fn combine(old: Option<&Association>, new: &Association) -> Association {
     }
 }
 
-/// The place of an association and what it counts among those of its session, in one number: the
+/// Bits of a member's id in a rank; [`MEMBER_ID_MAX`](crate::decide::limits::MEMBER_ID_MAX) needs fewer.
+const ID: u16 = 0x7fff;
+
+/// Whether it is over, its version, origin and home in one number: of the associations of a session the
 /// greatest counts.
 pub fn rank(a: &Association) -> u64 {
-    u64::from(a.version) << 32 | u64::from(!a.origin) << 16 | u64::from(a.home)
+    let origin = u64::from(!a.origin & ID);
+    let over = u64::from(ended(a));
+    (over << 62) | (u64::from(a.version) << 30) | (origin << 15) | u64::from(a.home & ID)
 }
 
-/// Version, origin and home of [`rank`].
-pub fn place(rank: u64) -> (u32, u16, u16) {
-    ((rank >> 32) as u32, !((rank >> 16) as u16), rank as u16)
+/// What [`rank`] was made of: whether it is over, its version, origin and home.
+pub fn place(rank: u64) -> (bool, u32, u16, u16) {
+    let origin = !((rank >> 15) as u16) & ID;
+    (
+        (rank >> 62) & 1 != 0,
+        (rank >> 30) as u32,
+        origin,
+        rank as u16 & ID,
+    )
 }
 
 /// The version that follows when the session moves or ends: the counter goes up.
@@ -305,7 +317,7 @@ mod tests {
     #[test]
     fn the_end_is_final() {
         let end = Association {
-            flags: Association::ENDED,
+            flags: A.flags | Association::ENDED,
             ..A
         };
         assert_eq!(merge(Some(&A), &end), Merge::Store);
@@ -314,25 +326,24 @@ mod tests {
             origin: 1,
             ..A
         };
-        let both = Association {
-            flags: A.flags | Association::ENDED,
-            ..later
-        };
-        assert_eq!(combine(Some(&end), &later), both);
-        assert_eq!(combine(Some(&later), &end), both);
-        assert_eq!(merge(Some(&both), &later), Merge::Ignore);
+        assert_eq!(merge(Some(&end), &later), Merge::Ignore);
+        assert_eq!(merge(Some(&later), &end), Merge::Store);
+        assert_eq!(combine(Some(&later), &end), end);
     }
 
     #[test]
     fn ranks_are_places() {
-        for (version, origin, home) in [(0, 0, 0), (1, 2, 3), (u32::MAX, u16::MAX, u16::MAX)] {
-            let a = Association {
-                version,
-                origin,
-                home,
-                ..A
-            };
-            assert_eq!(place(rank(&a)), (version, origin, home));
+        for (version, origin, home) in [(0, 0, 0), (1, 2, 3), (u32::MAX, ID, ID)] {
+            for flags in [A.flags, A.flags | Association::ENDED] {
+                let a = Association {
+                    version,
+                    origin,
+                    home,
+                    flags,
+                    ..A
+                };
+                assert_eq!(place(rank(&a)), (ended(&a), version, origin, home));
+            }
         }
     }
 

@@ -354,7 +354,8 @@ impl Model for Session {
             Event::End(m) => {
                 farm.left.ends -= 1;
                 let k = farm.table[m]?;
-                let flags = k.flags | Association::ENDED;
+                // As with a move, whoever ends it wants that kept.
+                let flags = k.flags | Association::CONFIRMED | Association::ENDED;
                 farm.push(
                     m,
                     Known {

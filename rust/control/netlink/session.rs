@@ -202,10 +202,9 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let guard = rcu::read_lock();
     let config = net.config(&guard).ok_or(ENODEV)?;
     let known = net.sessions.get(&guard, &named.key);
-    // Without its home, which is the last of what counts.
-    let count = |a: &Association| rank(a) >> 16;
-    let newer = known.is_some_and(|s| count(&s.association(&named.key)) > count(&new));
-    if newer && !ended(&new) {
+    // The home, which is the last of what counts, does not make it newer.
+    let count = |a: &Association| rank(&Association { home: 0, ..*a });
+    if known.is_some_and(|s| count(&s.association(&named.key)) > count(&new)) {
         return Err(request.refuse_as(estale(), Some(&version), c"version: a newer one is known"));
     }
     match decap::learned(&host, &guard, config, &new) {
@@ -240,7 +239,7 @@ fn change(
     edit(&mut next);
     match decap::learned(host, &guard, config, &next) {
         Applied::New => {}
-        Applied::Changed { now, .. } if rank(&now) == rank(&next) || ended(&next) => {}
+        Applied::Changed { now, .. } if rank(&now) == rank(&next) => {}
         // Another change came in between.
         Applied::Changed { .. } | Applied::Stale(_) => return Err(EAGAIN),
         Applied::Full => return Err(no_room(request, net, config)),

@@ -18,6 +18,11 @@ use crate::{
 /// It is being taken out; above the flags of an association.
 const RETIRED: u32 = 1 << 31;
 
+/// The flags that are not in the rank.
+fn beside(a: &Association) -> u32 {
+    u32::from(a.flags & !Association::ENDED)
+}
+
 /// One session.
 pub(crate) struct Session {
     /// [`rank`].
@@ -26,7 +31,7 @@ pub(crate) struct Session {
     /// Seconds of the farm's clock.
     used: Atomic<u32>,
     group: u16,
-    /// [`Association`]'s flags, and [`RETIRED`].
+    /// [`Association`]'s flags but the end, which is in the rank; and [`RETIRED`].
     flags: Atomic<u32>,
 }
 
@@ -38,7 +43,7 @@ impl Session {
             created: a.created,
             used: Atomic::new(a.last_used),
             group: a.group,
-            flags: Atomic::new(u32::from(a.flags)),
+            flags: Atomic::new(beside(a)),
         }
     }
 
@@ -54,7 +59,8 @@ impl Session {
     }
 
     fn whole(&self, key: &[u8; 16], rank: u64, used: u32, flags: u32) -> Association {
-        let (version, origin, home) = place(rank);
+        let (over, version, origin, home) = place(rank);
+        let end = if over { Association::ENDED } else { 0 };
         Association {
             key: *key,
             home,
@@ -63,7 +69,7 @@ impl Session {
             created: self.created,
             last_used: used,
             group: self.group,
-            flags: flags as u8,
+            flags: flags as u8 | end,
         }
     }
 
@@ -87,7 +93,7 @@ impl Session {
     /// Adds what `new` says: what was known, and what is. `None` when the entry is being taken out; it
     /// must be stored anew then.
     pub(super) fn join(&self, new: &Association) -> Option<(Association, Association)> {
-        let (said, wanted) = (rank(new), u32::from(new.flags));
+        let (said, wanted) = (rank(new), beside(new));
         let flags = self.flags.load(Relaxed);
         if flags & RETIRED != 0 {
             return None;
