@@ -76,10 +76,13 @@ pub fn view(ids: impl Iterator<Item = u16>) -> u8 {
     ((mixed >> 56) as u8).max(1)
 }
 
-/// Whether a connection that was listed is to be listed again in this second of the uptime: each has
-/// its second, so that the work is even. A list that gets lost is made good by the next.
-pub const fn again(client_port: u16, now: u32) -> bool {
-    client_port as u32 % LIST_AGAIN_S == now % LIST_AGAIN_S
+/// Whether a connection that was listed is to be listed again: each has its second of the uptime, so
+/// that the work is even, and that second has come after `last`, when it was asked before, and not
+/// after `now`. A list that gets lost is made good by the next.
+pub const fn again(client_port: u16, last: u32, now: u32) -> bool {
+    // How long ago its second was.
+    let since = now.wrapping_sub(client_port as u32) % LIST_AGAIN_S;
+    since < now.wrapping_sub(last)
 }
 
 /// What is known at a member about a connection that it does not know.
@@ -314,8 +317,28 @@ mod tests {
     #[test]
     fn listed_again_once_in_a_round() {
         for port in [0, 1, 63, 64, 65, 40_000, u16::MAX] {
-            let times = (1000..1000 + LIST_AGAIN_S).filter(|now| again(port, *now));
+            let times = (1000..1000 + LIST_AGAIN_S).filter(|now| again(port, now - 1, *now));
             assert_eq!(times.count(), 1);
+        }
+    }
+
+    #[test]
+    fn no_second_is_left_out_or_counted_twice() {
+        for port in [0, 1, 63, 64, 40_000, u16::MAX] {
+            for steps in [&[1, 2, 1, 3][..], &[7, 1], &[0, 1], &[1, 0, 0, 2], &[63, 1]] {
+                let (mut now, mut listed) = (1000, 0);
+                for step in steps.iter().cycle() {
+                    if now == 1000 + 4 * LIST_AGAIN_S {
+                        break;
+                    }
+                    let last = now;
+                    now = (now + step).min(1000 + 4 * LIST_AGAIN_S);
+                    listed += u32::from(again(port, last, now));
+                }
+                assert_eq!(listed, 4, "port {port}, steps {steps:?}");
+            }
+            assert!(again(port, 1000, 1000 + LIST_AGAIN_S));
+            assert!(again(port, 1000, u32::MAX));
         }
     }
 

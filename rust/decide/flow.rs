@@ -18,6 +18,7 @@ use crate::wire::tcp::flags;
 mod expire;
 
 pub use expire::expire;
+pub use expire::Rest;
 pub use expire::Expiry;
 pub use expire::Socket;
 

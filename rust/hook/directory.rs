@@ -403,14 +403,14 @@ fn list_with<'a>(
     }
 }
 
-/// Whether a connection of this member is to be listed now (`now`: seconds since boot): it never
-/// was, or with others, or long ago, or it is over. It counts as listed from then on.
-fn due(flow: &Flow, tuple: &Tuple, view: u8, now: u32) -> bool {
+/// Whether a connection of this member is to be listed now, after `last` (seconds since boot): it
+/// never was, or with others, or long ago, or it is over. It counts as listed from then on.
+fn due(flow: &Flow, tuple: &Tuple, view: u8, last: u32, now: u32) -> bool {
     let status = flow.status();
     let listed = match status.state {
         State::Closed if status.listed != 0 => 0,
         State::Live if status.listed != view => view,
-        State::Live => return directory::again(tuple.client_port, now),
+        State::Live => return directory::again(tuple.client_port, last, now),
         State::Closed | State::Decided | State::Deciding => return false,
     };
     flow.on(now, |f| f.listed = listed);
@@ -421,14 +421,17 @@ fn due(flow: &Flow, tuple: &Tuple, view: u8, now: u32) -> bool {
 pub(super) struct Lister {
     batch: KBox<Batch>,
     view: Option<u8>,
+    /// When the sweep before was, in seconds since boot.
+    last: u32,
 }
 
 impl Lister {
-    /// Nothing yet. Process context.
-    pub(super) fn new() -> Result<Self> {
+    /// Nothing yet; the sweep before was at `last`, in seconds since boot. Process context.
+    pub(super) fn new(last: u32) -> Result<Self> {
         Ok(Self {
             batch: Batch::new()?,
             view: None,
+            last,
         })
     }
 
@@ -442,7 +445,7 @@ impl Lister {
         now: u32,
     ) {
         let view = *self.view.get_or_insert_with(|| view(config));
-        if due(flow, flow.key(), view, now) && !self.batch.push(flow.key()) {
+        if due(flow, flow.key(), view, self.last, now) && !self.batch.push(flow.key()) {
             self.send(host, guard, config);
             self.batch.push(flow.key());
         }

@@ -5,7 +5,7 @@
 use kernel::{
     prelude::*,
     sync::{
-        atomic::Relaxed,
+        atomic::{Atomic, Relaxed},
         rcu::{self, Guard},
         ArcBorrow, //
     },
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     decide::{
-        flow::{self, Expiry, Flow as Status, Role, Socket, State},
+        flow::{self, Expiry, Flow as Status, Rest, Role, Socket, State},
         limits,
         reason::Reason,
         session::{self, Timeouts},
@@ -32,7 +32,7 @@ use crate::{
         time,
         work::Job,
     },
-    table::{config::Config, flow::Flow, session::Session},
+    table::{config::Config, flow::Flow, net::Net, session::Session},
     wire::addr::Tuple,
 };
 
@@ -56,20 +56,35 @@ impl Job for SweepJob {
     type State = Host;
 
     fn run(host: ArcBorrow<'_, Host>) -> u32 {
-        host.net.requests.sweep(time::coarse_ms());
-        let swept = flows(&host)
-            .and_then(|()| sessions(&host))
+        let net = &host.net;
+        net.requests.sweep(time::coarse_ms());
+        let swept = paced(&net.flows_due_ms, || flows(&host))
+            .and_then(|()| paced(&net.sessions_due_ms, || sessions(&host)))
             .and_then(|()| directory::sweep(&host))
             .and_then(|()| exchange::sweep(&host));
         if swept.is_err() {
-            host.net.count(Reason::DropNoMemory);
+            net.count(Reason::DropNoMemory);
         }
         1000
     }
 }
 
-fn scale(config: Option<&Config>) -> u64 {
-    config.map_or(1, |c| u64::from(c.farm.scale))
+/// Goes through a table unless that is not due. Hundreds of thousands of entries take their time: no
+/// more than a twentieth of that of one processor.
+fn paced(due_ms: &Atomic<u64>, pass: impl FnOnce() -> Result) -> Result {
+    let begun = time::boot_ms();
+    if begun < due_ms.load(Relaxed) {
+        return Ok(());
+    }
+    pass()?;
+    let ended = time::boot_ms();
+    let rest = ended.saturating_sub(begun).saturating_mul(19);
+    due_ms.store(ended.saturating_add(rest), Relaxed);
+    Ok(())
+}
+
+fn scale(config: Option<&Config>) -> u32 {
+    config.map_or(1, |c| u32::from(c.farm.scale))
 }
 
 fn flows(host: &Host) -> Result {
@@ -77,18 +92,25 @@ fn flows(host: &Host) -> Result {
     let now = net.uptime();
     let mut owned = 0u32;
     let pressed_ms = pressed(net.flows.len());
-    let mut lister = directory::Lister::new()?;
+    let rest = {
+        let guard = rcu::read_lock();
+        Rest::new(scale(net.config(&guard)), pressed_ms)
+    };
+    let mut lister = directory::Lister::new(net.swept.load(Relaxed))?;
     let mut walk = net.flows.walk()?;
     loop {
         let mut left = BATCH;
         let more = walk.next(|guard, flow| {
             let config = net.config(guard);
             let status = flow.status();
-            if status.role != Role::Entry && status.state != State::Closed {
-                owned = owned.saturating_add(1);
+            let resting = rest.has(&status, flow.idle(now), flow.age(now));
+            if !resting || flow.is_edited() {
+                one_flow(host, guard, flow, now, scale(config), pressed_ms);
+            } else if status.state == State::Closed {
+                net.requests.over(&flow);
             }
-            one_flow(host, guard, flow, now, scale(config), pressed_ms);
             if let (Some(config), true) = (config, status.role != Role::Entry) {
+                owned = owned.saturating_add((status.state != State::Closed).into());
                 lister.look(host, guard, config, &flow, now);
             }
             left = left.saturating_sub(1);
@@ -104,6 +126,7 @@ fn flows(host: &Host) -> Result {
         lister.send(host, &guard, config);
     }
     net.owned.store(owned, Relaxed);
+    net.swept.store(now, Relaxed);
     Ok(())
 }
 
@@ -117,12 +140,13 @@ fn pressed(len: u32) -> u64 {
     }
 }
 
+#[inline(never)]
 fn one_flow(
     host: &Host,
     guard: &Guard,
     flow: Ref<'_, Tuple, Flow>,
     now: u32,
-    scale: u64,
+    scale: u32,
     pressed_ms: u64,
 ) {
     let net = &host.net;
@@ -130,7 +154,7 @@ fn one_flow(
     let ms = |s: u32| {
         u64::from(s)
             .saturating_mul(1000)
-            .checked_div(scale)
+            .checked_div(scale.into())
             .unwrap_or(0)
     };
     let (idle, age) = (ms(flow.idle(now)), ms(flow.age(now)));
@@ -180,7 +204,7 @@ fn one_flow(
         if socket() == stack::Socket::None {
             net.edits.end(guard, flow);
         }
-    } else if shift.phase() == Phase::Sent && ms(flow.idle(now)) >= SETTLED_MS {
+    } else if shift.phase() == Phase::Sent && idle >= SETTLED_MS {
         // A connection that is kept alive need not say anything for long.
         if let Some(una) = stack::accepted(net.ns, flow.key(), host.device()) {
             net.edits.accepted(guard, flow, shift, una);
@@ -190,19 +214,19 @@ fn one_flow(
 
 fn sessions(host: &Host) -> Result {
     let net = &host.net;
-    let begun = time::boot_ms();
-    if begun < net.sessions_due_ms.load(Relaxed) {
-        return Ok(());
-    }
     let now = net.now();
     let mut homed = 0u32;
     let mut moves = MOVES;
     let mut walk = net.sessions.walk()?;
     loop {
         let mut left = BATCH;
+        let mut rules = None;
         let more = walk.next(|guard, entry| {
-            if let Some(config) = net.config(guard) {
-                one_session(host, guard, config, entry, now, &mut homed, &mut moves);
+            let group = entry.group();
+            let known = rules.filter(|r: &Rules| r.group == group);
+            rules = known.or_else(|| Some(Rules::new(net, net.config(guard)?, group, now)));
+            if let Some(rules) = &rules {
+                one_session(host, guard, rules, entry, now, &mut homed, &mut moves);
             }
             left = left.saturating_sub(1);
             left > 0
@@ -212,18 +236,42 @@ fn sessions(host: &Host) -> Result {
         }
     }
     net.set_homed(homed);
-    // Millions of them take longer: no more than a twentieth of one processor.
-    let ended = time::boot_ms();
-    let rest = ended.saturating_sub(begun).saturating_mul(19);
-    net.sessions_due_ms
-        .store(ended.saturating_add(rest), Relaxed);
     Ok(())
+}
+
+/// What sessions of a group go by, during one RCU section.
+#[derive(Clone, Copy)]
+struct Rules {
+    group: u16,
+    timeouts: Timeouts,
+    /// The same, but those that are tentative go earlier when the table fills.
+    early: Timeouts,
+    local: u16,
+    /// This member drains, and should have finished.
+    overdue: bool,
+}
+
+impl Rules {
+    fn new(net: &Net, config: &Config, group: u16, now: u32) -> Self {
+        let timeouts = config.timeouts(group);
+        let pressed = session::pressed(net.sessions.len(), config.farm.sessions_max);
+        Self {
+            group,
+            timeouts,
+            early: Timeouts {
+                tentative: timeouts.tentative.min(pressed),
+                ..timeouts
+            },
+            local: config.local,
+            overdue: config.me().is_some_and(|me| me.live.overdue(now)),
+        }
+    }
 }
 
 fn one_session(
     host: &Host,
     guard: &Guard,
-    config: &Config,
+    rules: &Rules,
     entry: Ref<'_, crate::table::session::Key, Session>,
     now: u32,
     homed: &mut u32,
@@ -231,28 +279,22 @@ fn one_session(
 ) {
     let net = &host.net;
     let a = entry.association(entry.key());
-    let timeouts = config.timeouts(a.group);
-    let pressed = session::pressed(net.sessions.len(), config.farm.sessions_max);
-    let early = Timeouts {
-        tentative: timeouts.tentative.min(pressed),
-        ..timeouts
-    };
-    if session::expired(&a, config.local, now, &early) {
+    if session::expired(&a, rules.local, now, &rules.early) {
         if net.sessions.remove(guard, entry, &a) {
-            let due = session::expired(&a, config.local, now, &timeouts);
+            let due = session::expired(&a, rules.local, now, &rules.timeouts);
             net.count(match due {
                 true => Reason::SessionExpired,
                 false => Reason::SessionEvicted,
             });
             events::session(host, &a, Cause::Expire);
         }
-    } else if a.home == config.local && !session::ended(&a) {
-        let overdue = config.me().is_some_and(|me| me.live.overdue(now));
-        if overdue && *moves > 0 {
-            *moves = moves.saturating_sub(1);
-            decision::leave(host, guard, config, &a);
-        } else {
-            *homed = homed.saturating_add(1);
+    } else if a.home == rules.local && !session::ended(&a) {
+        match net.config(guard).filter(|_| rules.overdue && *moves > 0) {
+            Some(config) => {
+                *moves = moves.saturating_sub(1);
+                decision::leave(host, guard, config, &a);
+            }
+            None => *homed = homed.saturating_add(1),
         }
     }
 }

@@ -251,7 +251,7 @@ impl Flow {
 
     /// Seconds in the present state.
     pub(crate) fn age(&self, now: u32) -> u32 {
-        now.saturating_sub(self.since.load(Relaxed))
+        now.saturating_sub(once::read(&self.since))
     }
 
     /// Notes a packet at `now` (seconds since boot); written only when it changes.
@@ -264,7 +264,7 @@ impl Flow {
 
     /// Seconds since the last packet.
     pub(crate) fn idle(&self, now: u32) -> u32 {
-        now.saturating_sub(self.used.load(Relaxed))
+        now.saturating_sub(once::read(&self.used))
     }
 
     /// Whether this member only relays it. That never changes.
@@ -331,6 +331,12 @@ impl Flow {
     pub(crate) fn response_at(&self) -> Option<u32> {
         let at = self.response.load(Relaxed);
         (at != 0).then_some(at as u32)
+    }
+
+    /// Whether its responses are read or were changed, here at its owner.
+    pub(crate) fn is_edited(&self) -> bool {
+        let words = once::read(&self.response) | once::read(&self.shift);
+        words != 0 && !self.is_relayed()
     }
 
     /// Whether reading has begun: where it is, [`Edits`] knows.

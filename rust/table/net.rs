@@ -120,7 +120,11 @@ pub(crate) struct Net {
     homed: Atomic<i32>,
     /// Flows that we own, counted by the last sweep.
     pub(crate) owned: Atomic<u32>,
-    /// When sessions are to be gone through again, in ms since boot.
+    /// When flows were gone through, in seconds since boot.
+    pub(crate) swept: Atomic<u32>,
+    /// When flows are to be gone through again, in ms since boot.
+    pub(crate) flows_due_ms: Atomic<u64>,
+    /// The same of sessions.
     pub(crate) sessions_due_ms: Atomic<u64>,
 }
 
@@ -168,6 +172,8 @@ impl Net {
             cpu_before: CpuTimes::new(),
             homed: Atomic::new(0),
             owned: Atomic::new(0),
+            swept: Atomic::new(0),
+            flows_due_ms: Atomic::new(0),
             sessions_due_ms: Atomic::new(0),
         })
     }

@@ -100,6 +100,9 @@ impl Requests {
 
     /// Forgets requests that will never be answered. Process context.
     pub(crate) fn sweep(&self, now_ms: u64) {
+        if once::read(&self.open) == 0 {
+            return;
+        }
         for slot in &self.slots {
             let old = slot.load(Relaxed);
             let stale = (now_ms as u32).wrapping_sub(old as u32) > FORGOTTEN_MS;

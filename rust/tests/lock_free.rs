@@ -79,6 +79,23 @@ pub mod sync {
     }
 }
 
+/// The module's own way to the same memory.
+pub mod kapi {
+    /// As in `kapi/once.rs`.
+    pub mod once {
+        use crate::sync::atomic::{Atomic, Relaxed};
+
+        #[allow(missing_docs)]
+        pub fn read<T: Into<u64> + TryFrom<u64>>(from: &Atomic<T>) -> T {
+            from.load(Relaxed)
+        }
+        #[allow(missing_docs)]
+        pub fn write<T: Into<u64> + TryFrom<u64>>(to: &Atomic<T>, value: T) {
+            to.store(value, Relaxed);
+        }
+    }
+}
+
 #[path = "../table/session/entry.rs"]
 #[allow(dead_code)]
 mod entry;

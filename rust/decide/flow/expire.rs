@@ -53,6 +53,41 @@ pub fn expire(flow: &Flow, idle_ms: u64, age_ms: u64, socket: Socket) -> Expiry 
     }
 }
 
+/// How long connections rest at most, in seconds of a clock that `scale` makes faster than the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    live_s: u32,
+    tombstone_s: u32,
+    pressed_s: u32,
+}
+
+impl Rest {
+    /// Tombstones that were silent for `pressed_ms` do not rest any more.
+    pub fn new(scale: u32, pressed_ms: u64) -> Self {
+        let s = |ms: u64| {
+            let scaled = ms.saturating_mul(scale.into()).div_ceil(1000);
+            u32::try_from(scaled).unwrap_or(u32::MAX)
+        };
+        Self {
+            live_s: s(LIVE_IDLE_MS),
+            tombstone_s: s(TOMBSTONE_MS),
+            pressed_s: s(pressed_ms),
+        }
+    }
+
+    /// Whether nothing but time passes with a connection that has been silent for `idle` seconds and in
+    /// its state for `age`, as with nearly all: [`expire`] keeps it and has nobody to ask. A connection
+    /// that is closing is not among them: its end is looked for.
+    #[inline]
+    pub fn has(&self, flow: &Flow, idle: u32, age: u32) -> bool {
+        match flow.state {
+            State::Live => !flow.closing() && idle < self.live_s,
+            State::Closed => age < self.tombstone_s && idle < self.pressed_s,
+            State::Decided | State::Deciding => false,
+        }
+    }
+}
+
 fn live_idle_ms(flow: &Flow) -> u64 {
     if flow.closing() {
         CLOSING_IDLE_MS
@@ -195,5 +230,67 @@ mod tests {
             expire(&closed(Role::Entry), 0, 768_000, Socket::Unknown),
             Expiry::Free
         );
+    }
+
+    #[test]
+    fn what_rests_is_kept_and_nobody_is_asked() {
+        let all = |role| {
+            let ended = |flags| {
+                let mut flow = live(role);
+                flow.on_server_segment(flags);
+                flow
+            };
+            let mut left = live(role);
+            left.on_client_segment(&with_socket(bare(FIN)));
+            let decided = Flow::decided(role);
+            let state = State::Deciding;
+            let deciding = Flow { state, ..decided };
+            [
+                decided,
+                deciding,
+                live(role),
+                closed(role),
+                ended(FIN),
+                ended(RST),
+                left,
+            ]
+        };
+        let seconds = [
+            0,
+            4,
+            5,
+            59,
+            60,
+            767,
+            768,
+            7_439,
+            7_440,
+            76_799,
+            76_800,
+            1_000_000,
+        ];
+        for scale in [1, 10, 100] {
+            for pressed_ms in [5_000, u64::MAX] {
+                let rest = Rest::new(scale, pressed_ms);
+                let ms = |s: u32| u64::from(s) * 1000 / u64::from(scale);
+                for flow in [Role::Owner, Role::Entry, Role::Both]
+                    .into_iter()
+                    .flat_map(all)
+                {
+                    for idle in seconds {
+                        for age in seconds {
+                            let kept =
+                                expire(&flow, ms(idle), ms(age), Socket::Unknown) == Expiry::Keep;
+                            let want = match flow.state {
+                                State::Live => kept && !flow.closing(),
+                                State::Closed => kept && ms(idle) < pressed_ms,
+                                _ => false,
+                            };
+                            assert_eq!(rest.has(&flow, idle, age), want, "{flow:?} {idle} {age}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

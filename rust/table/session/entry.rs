@@ -8,10 +8,11 @@
 //!
 //! `rust/tests/lock_free.rs` tries every order of these steps.
 
-use kernel::sync::atomic::{Atomic, Full, Relaxed};
+use kernel::sync::atomic::{Atomic, Full};
 
 use crate::{
     decide::session::{place, rank},
+    kapi::once,
     wire::control::Association, //
 };
 
@@ -49,13 +50,17 @@ impl Session {
 
     /// The whole association.
     pub(crate) fn association(&self, key: &[u8; 16]) -> Association {
-        let (rank, used, flags) = (&self.rank, &self.used, &self.flags);
         self.whole(
             key,
-            rank.load(Relaxed),
-            used.load(Relaxed),
-            flags.load(Relaxed),
+            once::read(&self.rank),
+            once::read(&self.used),
+            once::read(&self.flags),
         )
+    }
+
+    /// Its group. That never changes.
+    pub(crate) fn group(&self) -> u16 {
+        self.group
     }
 
     fn whole(&self, key: &[u8; 16], rank: u64, used: u32, flags: u32) -> Association {
@@ -76,15 +81,15 @@ impl Session {
     /// Notes a request at `now` (seconds). Written only when it changes, so that a busy session's
     /// cache line stays quiet.
     pub(crate) fn touch(&self, now: u32) {
-        if self.used.load(Relaxed) != now {
-            self.used.store(now, Relaxed);
+        if once::read(&self.used) != now {
+            once::write(&self.used, now);
         }
     }
 
     /// Notes that the client has shown the id; whether that is news.
     pub(crate) fn confirm(&self) -> bool {
         let flag = u32::from(Association::CONFIRMED);
-        if self.flags.load(Relaxed) & flag != 0 {
+        if once::read(&self.flags) & flag != 0 {
             return false;
         }
         self.add(flag) & flag == 0
@@ -94,15 +99,15 @@ impl Session {
     /// must be stored anew then.
     pub(super) fn join(&self, new: &Association) -> Option<(Association, Association)> {
         let (said, wanted) = (rank(new), beside(new));
-        let flags = self.flags.load(Relaxed);
+        let flags = once::read(&self.flags);
         if flags & RETIRED != 0 {
             return None;
         }
         let old_rank = self.raise(said);
-        let old_used = self.used.load(Relaxed);
+        let old_used = once::read(&self.used);
         if new.last_used > old_used {
             // Two CPUs at once: one time of use may be lost to an earlier one, of about now.
-            self.used.store(new.last_used, Relaxed);
+            once::write(&self.used, new.last_used);
         }
         let old_flags = if said > old_rank || wanted & !flags != 0 {
             // Also when no flag is new: the mark is to be looked at after the change.
@@ -131,7 +136,7 @@ impl Session {
 
     /// Raises the rank; what it was.
     fn raise(&self, to: u64) -> u64 {
-        let mut old = self.rank.load(Relaxed);
+        let mut old = once::read(&self.rank);
         while to > old {
             match self.rank.cmpxchg(old, to, Full) {
                 Ok(_) => break,
@@ -143,7 +148,7 @@ impl Session {
 
     /// Adds flags; what they were. Orders all accesses before and after it.
     fn add(&self, flags: u32) -> u32 {
-        let mut old = self.flags.load(Relaxed);
+        let mut old = once::read(&self.flags);
         loop {
             match self.flags.cmpxchg(old, old | flags, Full) {
                 Ok(_) => return old,
