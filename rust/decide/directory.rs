@@ -156,6 +156,23 @@ pub fn unknown(known: Option<Asked>, now: u32) -> (Unknown, Asked) {
     }
 }
 
+/// What is known of a connection that was to be asked for at `now`, had there not been too many
+/// questions: as much as before, if anything was. Nobody may say from that that it is gone, so the
+/// time to say so begins anew.
+pub const fn not_asked(before: Option<Asked>, now: u32) -> Option<Asked> {
+    match before {
+        Some(Asked::Waiting {
+            last, asked, no, ..
+        }) => Some(Asked::Waiting {
+            since: now,
+            last,
+            asked,
+            no,
+        }),
+        Some(Asked::Nobody { .. }) | None => None,
+    }
+}
+
 /// Which of `places`, those of other members, is asked next, and what is known then: one that has not
 /// said that it does not know the connection, as `no` says just now; if there is a choice not the one
 /// that was asked last, for that one may be silent. `None` when all have said so, or there is none.
@@ -340,6 +357,25 @@ mod tests {
             assert!(again(port, 1000, 1000 + LIST_AGAIN_S));
             assert!(again(port, 1000, u32::MAX));
         }
+    }
+
+    #[test]
+    fn what_could_not_be_asked_for_is_not_gone() {
+        assert_eq!(not_asked(None, 7), None);
+        assert_eq!(not_asked(Some(Asked::Nobody { at: 1 }), 7), None);
+        // However long questions are too many, the connection is asked for when they are not.
+        let (_, mut known) = unknown(None, 0);
+        let mut now = 0;
+        for _ in 0..20 {
+            now += ASK_AGAIN_MS;
+            let (what, _) = unknown(Some(known), now);
+            assert_eq!(what, Unknown::Ask);
+            known = not_asked(Some(known), now).unwrap_or(known);
+        }
+        // From the first question that was asked it has its time.
+        let (_, known) = unknown(Some(known), now);
+        assert!(unknown(Some(known), now + ASK_FOR_MS - 1).0 != Unknown::Reset);
+        assert_eq!(unknown(Some(known), now + ASK_FOR_MS).0, Unknown::Reset);
     }
 
     #[test]

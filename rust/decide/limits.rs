@@ -237,8 +237,10 @@ pub const LIST_AGAIN_S: u32 = 64;
 /// Seconds after which a connection that was not listed again is forgotten: three lists missed.
 pub const LISTED_S: u32 = 3 * LIST_AGAIN_S + 8;
 
-/// Questions that a member asks in a second, for packets that it does not know. A reshuffle of
-/// 100,000 connections is over in five seconds; a flood of forged packets costs no more than this.
+/// Questions that a member asks in a second, for packets that it does not know: one half about
+/// connections of which nothing has come before, the other about those that come again. A reshuffle
+/// of 100,000 connections is over in some five seconds; a flood of forged packets costs no more than
+/// this.
 pub const ASK_RATE: u32 = 20_000;
 
 /// Questions at once.

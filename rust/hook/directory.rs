@@ -86,39 +86,42 @@ pub(super) fn unknown(
     let now = now_ms(config);
     let seen = net.strangers.get(&tcp.tuple);
     let (what, next) = directory::unknown(seen, now);
+    // The first RST is mostly somebody's who looks for open ports. A client that has given up a
+    // connection sends one for each segment of its server.
+    let rst = tcp.has(flags::RST);
+    let ignored = rst && (seen.is_none() || what == Unknown::Reset);
+    if what == Unknown::Ask && !ignored && !net.strangers.may_ask(&tcp.tuple, seen.is_some(), now) {
+        if let Some(next) = directory::not_asked(seen, now) {
+            net.strangers.put(&tcp.tuple, next);
+        }
+        net.count(Reason::AskLimited);
+        net.count(Reason::UnknownDropped);
+        return packet.drop();
+    }
     net.strangers.put(&tcp.tuple, next);
     if tcp.has(flags::ACK) {
         net.strangers.note(&tcp.tuple, tcp.seg.ack);
     }
-    // The first RST is mostly somebody's who looks for open ports. A client that has given up a
-    // connection sends one for each segment of its server.
-    let rst = tcp.has(flags::RST);
     match what {
-        _ if rst && (seen.is_none() || what == Unknown::Reset) => {
-            net.count(Reason::RstBeforeData);
-        }
+        _ if ignored => net.count(Reason::RstBeforeData),
         Unknown::Reset => answer::reset(host, tcp, &packet, Reason::UnknownReset),
         Unknown::Wait => net.count(Reason::UnknownDropped),
         Unknown::Ask => {
-            if net.strangers.may_ask(&tcp.tuple.client, now) {
-                let known = ask(host, guard, config, &tcp.tuple, next, None);
-                if matches!(known, Known::Gone) && !rst {
-                    answer::reset(host, tcp, &packet, Reason::UnknownReset);
+            let known = ask(host, guard, config, &tcp.tuple, next, None);
+            if matches!(known, Known::Gone) && !rst {
+                answer::reset(host, tcp, &packet, Reason::UnknownReset);
+                return packet.drop();
+            }
+            if let Known::Elsewhere(terms) = known {
+                // This member was the one to ask.
+                if packet.trim(tcp.total_len()).is_err() {
+                    net.count(Reason::DropNoMemory);
                     return packet.drop();
                 }
-                if let Known::Elsewhere(terms) = known {
-                    // This member was the one to ask.
-                    if packet.trim(tcp.total_len()).is_err() {
-                        net.count(Reason::DropNoMemory);
-                        return packet.drop();
-                    }
-                    let (packet, verdict) = packet.steal();
-                    let (tuple, l4) = (&tcp.tuple, tcp.l4());
-                    encap::relay(host, guard, config, packet, tuple, l4, &terms, With::Relay);
-                    return verdict;
-                }
-            } else {
-                net.count(Reason::AskLimited);
+                let (packet, verdict) = packet.steal();
+                let (tuple, l4) = (&tcp.tuple, tcp.l4());
+                encap::relay(host, guard, config, packet, tuple, l4, &terms, With::Relay);
+                return verdict;
             }
             net.count(Reason::UnknownDropped);
         }
@@ -276,6 +279,10 @@ pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, from: &Membe
         owner => found(host, guard, config, tuple, owner, isn),
     };
     if matches!(known, Known::No) {
+        // Each costs as much as the first did. When it is too much, a later packet asks.
+        if !net.strangers.may_ask(tuple, true, now_ms(config)) {
+            return net.count(Reason::AskLimited);
+        }
         known = ask(host, guard, config, tuple, waiting, Some(from.id()));
     }
     if let (Known::Gone, Some(ack)) = (known, ack) {

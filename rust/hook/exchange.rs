@@ -114,7 +114,9 @@ pub(super) fn server(host: &Host, guard: &Guard, packet: &Packet, p: &Plain, flo
     if now.phase == Phase::Lost {
         stop(host, guard, flow, &p.tuple);
     } else if now.phase == Phase::Rest && before != Phase::Rest {
-        net.resting.push(&p.tuple);
+        if net.resting.push(&p.tuple) {
+            host.list(guard);
+        }
     }
 }
 

@@ -46,7 +46,6 @@ pub(crate) struct Parts {
     pub(crate) devices: Devices,
     state: Option<Work<StateJob>>,
     sweep: Option<Work<SweepJob>>,
-    directory: Option<Work<DirectoryJob>>,
     /// The port that the tunnel is open on.
     port: Option<u16>,
     /// The namespace is going: nothing may be put in any more.
@@ -60,6 +59,9 @@ pub(crate) struct Host {
     pub(crate) net: Net,
     /// Farm traffic; there when this namespace is a member.
     pub(super) tunnel: RcuCell<Tunnel<Decap>>,
+    /// The job that lists connections with their directory members; there from the first configuration
+    /// on.
+    directory: RcuCell<Work<DirectoryJob>>,
     /// The job that tells members what they lack.
     tell: RcuCell<Work<TellJob>>,
     /// What it is about; held by that job only, and when the namespace goes.
@@ -100,6 +102,7 @@ impl PerNet for Host {
             try_pin_init!(Self {
                 net: Net::new(ns)?,
                 tunnel: RcuCell::new()?,
+                directory: RcuCell::new()?,
                 tell: RcuCell::new()?,
                 tellings <- new_mutex!([const { None }; MEMBERS_MAX]),
                 last_order: Atomic::new(0),
@@ -113,7 +116,6 @@ impl PerNet for Host {
                     devices: Devices::new(),
                     state: None,
                     sweep: None,
-                    directory: None,
                     port: None,
                     dying: false,
                 }),
@@ -127,14 +129,11 @@ impl PerNet for Host {
         let mut parts = this.control.lock();
         parts.dying = true;
         parts.devices.clear();
-        let works = (
-            parts.state.take(),
-            parts.sweep.take(),
-            parts.directory.take(),
-        );
+        let works = (parts.state.take(), parts.sweep.take());
         drop(parts);
         // Waits for jobs that run; they may want the control lock.
         drop(works);
+        this.directory.replace(None);
         this.tell.replace(None);
         // Walks hold the namespace.
         for telling in this.tellings.lock().iter_mut() {
@@ -166,19 +165,19 @@ impl Host {
         }
         let state = Work::new(this.into())?;
         let sweep = Work::new(this.into())?;
-        let directory = Work::new(this.into())?;
+        let directory = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let tell = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let lost = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        directory.queue(0);
+        this.directory.replace(Some(directory));
         this.tell.replace(Some(tell));
         this.hold.replace(Some(hold));
         this.lost.replace(Some(lost));
         state.queue(0);
         sweep.queue(0);
-        directory.queue(0);
         parts.state = Some(state);
         parts.sweep = Some(sweep);
-        parts.directory = Some(directory);
         Ok(())
     }
 
@@ -252,6 +251,13 @@ impl Host {
     /// Lets the job run that tells members what they lack. Any context.
     pub(super) fn tell(&self, guard: &Guard) {
         if let Some(job) = self.tell.read(guard) {
+            job.queue(0);
+        }
+    }
+
+    /// There is much to be listed: does not wait for the time when it is. Any context.
+    pub(super) fn list(&self, guard: &Guard) {
+        if let Some(job) = self.directory.read(guard) {
             job.queue(0);
         }
     }

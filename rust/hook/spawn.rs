@@ -59,7 +59,7 @@ impl Hook for Spawn {
             return packet.accept();
         }
         match net.flows.get(guard, &tcp.tuple) {
-            Some(flow) => decided(host, packet, &tcp, &flow),
+            Some(flow) => decided(host, guard, packet, &tcp, &flow),
             None => packet.accept(),
         }
     }
@@ -105,7 +105,13 @@ fn segment(p: &Plain, first: First, socket: bool) -> ClientSegment {
     }
 }
 
-fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> Verdict {
+fn decided(
+    host: &Host,
+    guard: &Guard,
+    mut packet: HookPacket,
+    tcp: &Tcp<'_>,
+    flow: &Flow,
+) -> Verdict {
     let net = &host.net;
     let terms = flow.terms();
     let socket = stack::lookup(net.ns, &tcp.tuple, tcp.ifindex);
@@ -171,7 +177,9 @@ fn decided(host: &Host, mut packet: HookPacket, tcp: &Tcp<'_>, flow: &Flow) -> V
     match stack::spawn(net.ns, &mut packet, &tcp.tuple, &agreed) {
         Ok(()) => {
             net.count(Reason::Spawned);
-            net.fresh.push(&tcp.tuple);
+            if net.fresh.push(&tcp.tuple) {
+                host.list(guard);
+            }
             packet.accept()
         }
         Err(_) => {

@@ -19,6 +19,7 @@ use crate::{
     kapi::{
         hash::{Inserted, Table, Walk},
         lock::BhLock,
+        once,
         time, //
     },
     wire::{
@@ -193,15 +194,17 @@ impl Fresh {
         })
     }
 
-    /// One more. Any context.
-    pub(crate) fn push(&self, tuple: &Tuple) {
-        if self.full.load(Relaxed) {
-            return;
+    /// One more; whether there are so many now that they should be taken soon. Any context.
+    pub(crate) fn push(&self, tuple: &Tuple) -> bool {
+        if once::read(&self.full) {
+            return false;
         }
-        if !self.now.lock().push(tuple) {
-            self.full.store(true, Relaxed);
+        let mut now = self.now.lock();
+        if !now.push(tuple) {
+            once::write(&self.full, true);
         }
-        self.any.store(true, Relaxed);
+        once::write(&self.any, true);
+        now.as_slice().len() == FRESH / 2
     }
 
     /// Takes all of them, if there are any. Process context.
@@ -221,11 +224,20 @@ const SLOTS: usize = 1 << 14;
 /// Prefixes that are counted by themselves.
 const PREFIXES: usize = 1 << 10;
 
+/// Connections of which it is known that a packet has come before.
+const MARKS: usize = 1 << 18;
+
 /// What is known of connections that are not known: small and lossy, since whoever sends at random
 /// writes into it. Losing an entry costs one more question.
 pub(crate) struct Strangers {
     slots: KVBox<[Slot; SLOTS]>,
-    all: Atomic<u64>,
+    /// Digests of connections that could not be asked for. Much more of them than of slots: those
+    /// that come again are told by them from a flood in which none does.
+    marks: KVBox<[Atomic<u32>; MARKS]>,
+    /// Questions about connections of which nothing has come before.
+    first: Atomic<u64>,
+    /// Questions about those that come again.
+    again: Atomic<u64>,
     prefixes: KVBox<[Atomic<u64>; PREFIXES]>,
     seed: u64,
 }
@@ -260,12 +272,14 @@ impl Strangers {
     /// None. Process context.
     pub(crate) fn new() -> Result<Self> {
         let now = time::boot_ms() as u32;
-        let full = Bucket::full(limits::ASK_BURST, now).to_bits();
+        let half = Bucket::full(limits::ASK_BURST / 2, now).to_bits();
         let each = Bucket::full(limits::ASK_PREFIX_BURST, now).to_bits();
         Ok(Self {
             // In place: a stack has no room for them.
             slots: KVBox::init(pin_init::init_array_from_fn(|_| Slot::empty()), GFP_KERNEL)?,
-            all: Atomic::new(full),
+            marks: KVBox::init(pin_init::init_array_from_fn(|_| Atomic::new(0)), GFP_KERNEL)?,
+            first: Atomic::new(half),
+            again: Atomic::new(half),
             prefixes: KVBox::init(
                 pin_init::init_array_from_fn(|_| Atomic::new(each)),
                 GFP_KERNEL,
@@ -344,9 +358,24 @@ impl Strangers {
         (slot.mark.load(Relaxed) == mark && ack != 0).then_some(ack as u32)
     }
 
-    /// Whether one more question may be asked for a client: so many in all, and so many for the
-    /// network it says it is in. Any context.
-    pub(crate) fn may_ask(&self, client: &Addr, now: u32) -> bool {
+    /// Whether a packet of this connection came not long ago, when it could not be asked for; from
+    /// now on it did. Any context.
+    fn came(&self, tuple: &Tuple) -> bool {
+        let hash = self.hash(&tuple.to_bytes());
+        let mark = ((hash >> 32) as u32).max(1);
+        // Not the bits of the slot: those are of the lower half, too.
+        let place = self
+            .marks
+            .get((hash as u32).reverse_bits() as usize % MARKS);
+        place.is_some_and(|p| p.xchg(mark, Relaxed) == mark)
+    }
+
+    /// Whether one more question may be asked for a connection: so many for the network that its
+    /// client says it is in, and so many in all. Half of these are for connections that come `again`:
+    /// a client repeats what gets no answer, while he who makes up connections has new ones. Any
+    /// context.
+    pub(crate) fn may_ask(&self, tuple: &Tuple, again: bool, now: u32) -> bool {
+        let client = &tuple.client;
         // What one administration usually has: 24 bits of IPv4, 56 of IPv6.
         let prefix = if client.is_v4() {
             client.0.get(..15)
@@ -355,8 +384,10 @@ impl Strangers {
         };
         let hash = self.hash(prefix.unwrap_or_default());
         let own = self.prefixes.get(hash as usize % PREFIXES);
+        let (rate, burst) = (limits::ASK_RATE / 2, limits::ASK_BURST / 2);
         own.is_some_and(|b| take(b, limits::ASK_PREFIX_RATE, limits::ASK_PREFIX_BURST, now))
-            && take(&self.all, limits::ASK_RATE, limits::ASK_BURST, now)
+            && (take(&self.first, rate, burst, now)
+                || ((again || self.came(tuple)) && take(&self.again, rate, burst, now)))
     }
 }
 
