@@ -26,7 +26,7 @@ module! {
 /// more, then nobody hears of devices, then the namespaces' states go, each with its hooks.
 struct Homing {
     _control: control::Control,
-    _notifier: kapi::netdev::Notifier<hook::devices::Gone>,
+    _notifier: kapi::netdev::Notifier<hook::devices::Watch>,
     _pernet: kapi::pernet::Registration<hook::host::Host>,
 }
 

@@ -85,21 +85,28 @@ pub const fn again(client_port: u16, last: u32, now: u32) -> bool {
     since < now.wrapping_sub(last)
 }
 
+/// A connection that was asked for. Times are in ms modulo 2^32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The first question.
+    pub since: u32,
+    /// The last.
+    pub last: u32,
+    /// The member that was asked last; 0 is none.
+    pub asked: u16,
+    /// A directory member that does not know it; 0 is none.
+    pub no: u16,
+    /// A packet of it had data: the connection may be so young that nobody knows it, because its very
+    /// first segment was lost.
+    pub data: bool,
+}
+
 /// What is known at a member about a connection that it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// It was asked for, first at `since` and last at `last`, in ms modulo 2^32.
-    Waiting {
-        /// The first question.
-        since: u32,
-        /// The last.
-        last: u32,
-        /// The member that was asked last; 0 is none.
-        asked: u16,
-        /// A directory member that does not know it; 0 is none.
-        no: u16,
-    },
-    /// Its directory members do not know it either; told at `at`.
+    /// It was asked for.
+    Waiting(Waiting),
+    /// Its directory members do not know it either; told at `at` (ms modulo 2^32).
     Nobody {
         /// The answer.
         at: u32,
@@ -117,42 +124,34 @@ pub enum Unknown {
     Reset,
 }
 
-/// Decides on a packet at `now` (ms modulo 2^32), and what is known from then on.
-pub fn unknown(known: Option<Asked>, now: u32) -> (Unknown, Asked) {
-    let fresh = Asked::Waiting {
+/// Decides on a packet at `now` (ms modulo 2^32), with or without data, and what is known from then on.
+pub fn unknown(known: Option<Asked>, data: bool, now: u32) -> (Unknown, Asked) {
+    let fresh = Waiting {
         since: now,
         last: now,
         asked: 0,
         no: 0,
+        data,
     };
     match known {
         Some(Asked::Nobody { at }) if now.wrapping_sub(at) < ASKED_MS => {
             (Unknown::Reset, Asked::Nobody { at })
         }
-        Some(
-            waiting @ Asked::Waiting {
-                since,
-                last,
-                asked,
-                no,
-            },
-        ) if now.wrapping_sub(last) < ASKED_MS => {
-            if now.wrapping_sub(since) >= ASK_FOR_MS {
+        Some(Asked::Waiting(before)) if now.wrapping_sub(before.last) < ASKED_MS => {
+            let waiting = Waiting {
+                data: before.data || data,
+                ..before
+            };
+            if now.wrapping_sub(before.since) >= ASK_FOR_MS {
                 (Unknown::Reset, Asked::Nobody { at: now })
-            } else if now.wrapping_sub(last) >= ASK_AGAIN_MS {
+            } else if now.wrapping_sub(before.last) >= ASK_AGAIN_MS {
                 let last = now;
-                let again = Asked::Waiting {
-                    since,
-                    last,
-                    asked,
-                    no,
-                };
-                (Unknown::Ask, again)
+                (Unknown::Ask, Asked::Waiting(Waiting { last, ..waiting }))
             } else {
-                (Unknown::Wait, waiting)
+                (Unknown::Wait, Asked::Waiting(waiting))
             }
         }
-        Some(_) | None => (Unknown::Ask, fresh),
+        Some(_) | None => (Unknown::Ask, Asked::Waiting(fresh)),
     }
 }
 
@@ -161,14 +160,10 @@ pub fn unknown(known: Option<Asked>, now: u32) -> (Unknown, Asked) {
 /// time to say so begins anew.
 pub const fn not_asked(before: Option<Asked>, now: u32) -> Option<Asked> {
     match before {
-        Some(Asked::Waiting {
-            last, asked, no, ..
-        }) => Some(Asked::Waiting {
+        Some(Asked::Waiting(before)) => Some(Asked::Waiting(Waiting {
             since: now,
-            last,
-            asked,
-            no,
-        }),
+            ..before
+        })),
         Some(Asked::Nobody { .. }) | None => None,
     }
 }
@@ -181,44 +176,45 @@ pub fn next(
     known: Asked,
     no: Option<u16>,
 ) -> Option<(u16, Asked)> {
-    let Asked::Waiting {
-        since,
-        last,
-        asked,
-        no: before,
-    } = known
-    else {
+    let Asked::Waiting(before) = known else {
         return None;
     };
     let mut to = None;
-    for id in places.filter(|id| *id != before && Some(*id) != no) {
-        if to.is_none() || to == Some(asked) {
+    for id in places.filter(|id| *id != before.no && Some(*id) != no) {
+        if to.is_none() || to == Some(before.asked) {
             to = Some(id);
         }
     }
-    let to = to?;
-    let known = Asked::Waiting {
-        since,
-        last,
-        asked: to,
-        no: no.unwrap_or(before),
-    };
-    Some((to, known))
+    let asked = to?;
+    let known = Asked::Waiting(Waiting {
+        asked,
+        no: no.unwrap_or(before.no),
+        ..before
+    });
+    Some((asked, known))
 }
 
 /// What is known when the directory members have said at `now` that nobody has the connection. One
-/// that may be too young is asked for anew.
+/// that may be too young is asked for anew: for as long as it takes to be listed; if it sends data, for
+/// as long as it may take until its first segment, lost once, is there.
 pub const fn nobody(known: Asked, now: u32) -> Asked {
     match known {
-        Asked::Waiting { since, last, .. } if now.wrapping_sub(since) < TOO_YOUNG_MS => {
-            Asked::Waiting {
-                since,
-                last,
+        Asked::Waiting(before) => {
+            let young = if before.data {
+                ASK_FOR_MS
+            } else {
+                TOO_YOUNG_MS
+            };
+            if now.wrapping_sub(before.since) >= young {
+                return Asked::Nobody { at: now };
+            }
+            Asked::Waiting(Waiting {
                 asked: 0,
                 no: 0,
-            }
+                ..before
+            })
         }
-        _ => Asked::Nobody { at: now },
+        Asked::Nobody { .. } => Asked::Nobody { at: now },
     }
 }
 
@@ -364,43 +360,67 @@ mod tests {
         assert_eq!(not_asked(None, 7), None);
         assert_eq!(not_asked(Some(Asked::Nobody { at: 1 }), 7), None);
         // However long questions are too many, the connection is asked for when they are not.
-        let (_, mut known) = unknown(None, 0);
+        let (_, mut known) = unknown(None, false, 0);
         let mut now = 0;
         for _ in 0..20 {
             now += ASK_AGAIN_MS;
-            let (what, _) = unknown(Some(known), now);
+            let (what, _) = unknown(Some(known), false, now);
             assert_eq!(what, Unknown::Ask);
             known = not_asked(Some(known), now).unwrap_or(known);
         }
         // From the first question that was asked it has its time.
-        let (_, known) = unknown(Some(known), now);
-        assert!(unknown(Some(known), now + ASK_FOR_MS - 1).0 != Unknown::Reset);
-        assert_eq!(unknown(Some(known), now + ASK_FOR_MS).0, Unknown::Reset);
+        let (_, known) = unknown(Some(known), false, now);
+        assert!(unknown(Some(known), false, now + ASK_FOR_MS - 1).0 != Unknown::Reset);
+        assert_eq!(
+            unknown(Some(known), false, now + ASK_FOR_MS).0,
+            Unknown::Reset
+        );
+    }
+
+    #[test]
+    fn data_may_be_of_a_connection_that_nobody_knows_yet() {
+        for (first, second) in [(true, false), (false, true), (true, true)] {
+            let (_, known) = unknown(None, first, 1000);
+            let (_, known) = unknown(Some(known), second, 1010);
+            // The other members say no, again and again: it is not reset before its first segment
+            // can have been repeated.
+            let mut known = nobody(known, 1400);
+            for now in (1400..1000 + ASK_FOR_MS).step_by(100) {
+                let (what, next) = unknown(Some(known), second, now);
+                assert!(what != Unknown::Reset);
+                known = nobody(next, now);
+            }
+            assert_eq!(
+                unknown(Some(known), second, 1000 + ASK_FOR_MS).0,
+                Unknown::Reset
+            );
+        }
     }
 
     #[test]
     fn asked_once_then_waited_for_then_again() {
-        let (what, known) = unknown(None, 1000);
+        let (what, known) = unknown(None, false, 1000);
         assert_eq!(what, Unknown::Ask);
-        let (what, same) = unknown(Some(known), 1049);
+        let (what, same) = unknown(Some(known), false, 1049);
         assert_eq!((what, same), (Unknown::Wait, known));
-        let (what, known) = unknown(Some(known), 1050);
+        let (what, known) = unknown(Some(known), false, 1050);
         assert_eq!(what, Unknown::Ask);
         assert_eq!(
             known,
-            Asked::Waiting {
+            Asked::Waiting(Waiting {
                 since: 1000,
                 last: 1050,
                 asked: 0,
-                no: 0
-            }
+                no: 0,
+                data: false
+            })
         );
     }
 
     #[test]
     fn a_silent_member_is_passed_over_and_asked_again_if_the_other_does_not_know() {
         let ask = |known, no| next([4u16, 9].into_iter(), known, no);
-        let (_, known) = unknown(None, 1000);
+        let (_, known) = unknown(None, false, 1000);
         // Silence of the first: its deputy, then the first again.
         let (to, known) = ask(known, None).unwrap_or((0, known));
         assert_eq!(to, 4);
@@ -418,7 +438,7 @@ mod tests {
     #[test]
     fn the_first_does_not_know_it_then_its_deputy() {
         let ask = |known, no| next([4u16, 9].into_iter(), known, no);
-        let (_, known) = unknown(None, 1000);
+        let (_, known) = unknown(None, false, 1000);
         let (_, known) = ask(known, None).unwrap_or((0, known));
         let (to, known) = ask(known, Some(4)).unwrap_or((0, known));
         assert_eq!(to, 9);
@@ -433,19 +453,19 @@ mod tests {
     #[test]
     fn nobody_knows_it() {
         let at = Asked::Nobody { at: 5000 };
-        assert_eq!(unknown(Some(at), 5001).0, Unknown::Reset);
+        assert_eq!(unknown(Some(at), false, 5001).0, Unknown::Reset);
         // What was true then may not be so now: the port is used again.
-        assert_eq!(unknown(Some(at), 5000 + ASKED_MS).0, Unknown::Ask);
+        assert_eq!(unknown(Some(at), false, 5000 + ASKED_MS).0, Unknown::Ask);
     }
 
     #[test]
     fn a_connection_may_be_too_young() {
-        let (_, known) = unknown(None, 1000);
+        let (_, known) = unknown(None, false, 1000);
         let (_, no) = next([4].into_iter(), known, None).unwrap_or((0, known));
         assert_eq!(nobody(no, 1000 + TOO_YOUNG_MS - 1), known);
         let at = 1000 + TOO_YOUNG_MS;
         assert_eq!(nobody(no, at), Asked::Nobody { at });
-        assert_eq!(unknown(Some(nobody(no, at)), at).0, Unknown::Reset);
+        assert_eq!(unknown(Some(nobody(no, at)), false, at).0, Unknown::Reset);
     }
 
     #[test]
@@ -454,7 +474,7 @@ mod tests {
         let mut now = u32::MAX - 1000;
         let mut asked = 0;
         for _ in 0..59 {
-            let (what, next) = unknown(known, now);
+            let (what, next) = unknown(known, false, now);
             assert!(what != Unknown::Reset);
             asked += u32::from(what == Unknown::Ask);
             known = Some(next);
@@ -462,7 +482,7 @@ mod tests {
         }
         assert_eq!(asked, 59);
         now = now.wrapping_add(50);
-        assert_eq!(unknown(known, now).0, Unknown::Reset);
+        assert_eq!(unknown(known, false, now).0, Unknown::Reset);
     }
 
     #[test]

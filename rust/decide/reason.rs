@@ -67,6 +67,8 @@ reasons! {
     DropChecksum = "drop_checksum",
     /// Dropped: no memory.
     DropNoMemory = "drop_no_memory",
+    /// Dropped: for the stack, but no attached device is up.
+    DropNoDevice = "drop_no_device",
     /// SYNs seen.
     Syn = "syn",
     /// SYNs answered with a cookie.

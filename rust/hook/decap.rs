@@ -64,8 +64,9 @@ impl Receiver for Decap {
                 let inner = host
                     .tunnel(guard)
                     .and_then(|t| t.unwrap(packet, header_len, ipv6));
-                match inner {
-                    Some(inner) => inner.reinject(net.ns, host.device(), true),
+                match inner.map(|inner| inner.reinject(net.ns, host.device(), true)) {
+                    Some(true) => {}
+                    Some(false) => net.count(Reason::DropNoDevice),
                     None => net.count(Reason::DropNoMemory),
                 }
             }
@@ -206,6 +207,10 @@ fn inner(
         (tuple, Some(seg), end)
     } else {
         let quote = icmp::parse(ip.protocol, payload).ok_or(Reason::TunnelMalformed)?;
+        // The MAC covers what is quoted. What it goes to is the service, like all that is relayed.
+        if ip.dst != quote.tuple.vip {
+            return Err(Reason::TunnelMalformed);
+        }
         (quote.tuple, None, 0)
     };
     let covered = geneve::mac_input(header, mac_offset, &tuple, ip.protocol, me);

@@ -23,10 +23,7 @@ use crate::{
         session::{self, Resolve},
         sid::{self, Claims}, //
     },
-    kapi::{
-        tcp as stack, //
-        time,
-    },
+    kapi::time,
     table::{
         config::Config,
         member::{Clock, Member, State},
@@ -160,7 +157,7 @@ fn listens(host: &Host, guard: &Guard, member: &Member, service: &Service) -> Op
     if said.is_some() || !member.local || member.live.belief.read(guard).is_some() {
         return said;
     }
-    let l = stack::listener(host.net.ns, &service.vip, service.port, host.device());
+    let l = host.listener(&service.vip, service.port);
     l.present.then_some(0)
 }
 

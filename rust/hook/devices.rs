@@ -18,13 +18,13 @@ use super::{
     unshift::Unshift, //
 };
 use crate::kapi::{
-    netdev::{self, DeviceGone, Name, Refused},
+    netdev::{self, Name, Refused, Watcher},
     nf::{Point, Registration},
     pernet::{self, NetNs},
 };
 
 /// Most devices of one namespace.
-const DEVICES_MAX: usize = 16;
+pub(super) const DEVICES_MAX: usize = 16;
 
 /// One attached device.
 pub(crate) struct Attached {
@@ -45,9 +45,10 @@ impl Attached {
 
 /// The hooks of a namespace, there while any device is attached.
 struct Inet {
-    _unshift: Registration<Unshift>,
-    _spawn: Registration<Spawn>,
+    // Taken out in this order: what is begun by one is known by the next.
     _egress: Registration<Egress>,
+    _spawn: Registration<Spawn>,
+    _unshift: Registration<Unshift>,
 }
 
 impl Inet {
@@ -82,9 +83,28 @@ impl Devices {
         self.attached.iter().flatten()
     }
 
-    /// The number of the first one; 0 when there is none.
-    fn first(&self) -> u32 {
-        self.list().next().map_or(0, |a| a.ifindex)
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.list().next().is_none()
+    }
+
+    /// Whether a device is attached.
+    fn has(&self, ifindex: u32) -> bool {
+        self.list().any(|a| a.ifindex == ifindex)
+    }
+
+    /// Tells the host of them: in front the first that is up, which gets what comes through the
+    /// tunnel.
+    fn tell(&self, host: &Host) {
+        let mut list = [0u32; DEVICES_MAX];
+        for (slot, a) in list.iter_mut().zip(self.list()) {
+            *slot = a.ifindex;
+        }
+        let up = |i: &u32| *i != 0 && netdev::is_up(host.net.ns, *i);
+        if let Some(at) = list.iter().position(up) {
+            list.swap(0, at);
+        }
+        host.set_devices(&list);
     }
 
     /// Takes every hook out.
@@ -99,9 +119,6 @@ impl Devices {
             return false;
         };
         *slot = None;
-        if self.first() == 0 {
-            self.inet = None;
-        }
         true
     }
 }
@@ -115,12 +132,13 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
     if let Err(refused) = netdev::check(host.net.ns, ifindex) {
         return Ok(Err(refused));
     }
+    netdev::prepare(host.net.ns, ifindex);
     let mut parts = host.control.lock();
     if parts.dying() {
         return Err(ENODEV);
     }
     let devices = &mut parts.devices;
-    if devices.list().any(|a| a.ifindex == ifindex) {
+    if devices.has(ifindex) {
         return Ok(Ok(()));
     }
     if devices.inet.is_none() {
@@ -140,11 +158,10 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
         (Ok(_), None) => Err(ENOSPC),
         (Err(e), _) => Err(e),
     };
-    let first = devices.first();
-    if first == 0 {
+    if devices.is_empty() {
         devices.inet = None;
     }
-    host.set_device(first);
+    devices.tell(&host);
     done
 }
 
@@ -155,40 +172,59 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
 /// `EBUSY` when it is the last device and sequence-shifted connections are open: without the
 /// hooks their streams would be corrupted. With `force` these are reset first.
 pub(crate) fn detach(host: ArcBorrow<'_, Host>, ifindex: u32, force: bool) -> Result<bool> {
-    let last = {
-        let parts = host.control.lock();
-        let mut list = parts.devices.list();
-        list.next().is_some_and(|a| a.ifindex == ifindex) && list.next().is_none()
-    };
-    if last && host.net.edits.shifted() > 0 {
-        if !force {
-            return Err(EBUSY);
-        }
-        super::sweep::reset_shifted(&host)?;
-    }
     let mut parts = host.control.lock();
-    let removed = parts.devices.remove(ifindex);
-    let first = parts.devices.first();
-    host.set_device(first);
-    drop(parts);
-    if first == 0 {
-        host.net.pending.clear();
+    if !parts.devices.has(ifindex) {
+        return Ok(false);
     }
-    Ok(removed)
+    if parts.devices.list().count() == 1 {
+        // From here on no stream is changed that is not.
+        let stopped = host.net.edits.stop();
+        if host.net.edits.shifted() > 0 {
+            if !force {
+                return Err(EBUSY);
+            }
+            super::sweep::reset_shifted(&host)?;
+        }
+        parts.devices.remove(ifindex);
+        parts.devices.inet = None;
+        drop(stopped);
+        host.net.pending.clear();
+    } else {
+        parts.devices.remove(ifindex);
+    }
+    parts.devices.tell(&host);
+    Ok(true)
 }
 
 /// Devices that go take their hooks with them.
-pub(crate) struct Gone;
+pub(crate) struct Watch;
 
-impl DeviceGone for Gone {
-    fn device_gone(ns: NetNs, ifindex: u32) {
+impl Watcher for Watch {
+    fn gone(ns: NetNs, ifindex: u32) {
         let Some(host) = pernet::of::<Host>(ns) else {
             return;
         };
         let mut parts = host.control.lock();
         if parts.devices.remove(ifindex) {
-            let first = parts.devices.first();
-            host.set_device(first);
+            // Connections go on by other devices; their streams stay as they are.
+            if parts.devices.is_empty() && host.net.edits.shifted() == 0 {
+                parts.devices.inet = None;
+            }
+            parts.devices.tell(&host);
         }
+    }
+
+    fn changed(ns: NetNs, ifindex: u32) {
+        let Some(host) = pernet::of::<Host>(ns) else {
+            return;
+        };
+        let parts = host.control.lock();
+        if parts.devices.has(ifindex) {
+            parts.devices.tell(&host);
+        }
+    }
+
+    fn is_attached(ns: NetNs, ifindex: u32) -> bool {
+        pernet::of::<Host>(ns).is_some_and(|host| host.control.lock().devices.has(ifindex))
     }
 }

@@ -84,23 +84,28 @@ pub(super) fn unknown(
 ) -> Verdict {
     let net = &host.net;
     let now = now_ms(config);
-    let seen = net.strangers.get(&tcp.tuple);
-    let (what, next) = directory::unknown(seen, now);
+    let Some(strangers) = net.strangers.read(guard) else {
+        // There from the first configuration on.
+        net.count(Reason::UnknownDropped);
+        return packet.drop();
+    };
+    let seen = strangers.get(&tcp.tuple);
+    let (what, next) = directory::unknown(seen, tcp.payload_len > 0, now);
     // The first RST is mostly somebody's who looks for open ports. A client that has given up a
     // connection sends one for each segment of its server.
     let rst = tcp.has(flags::RST);
     let ignored = rst && (seen.is_none() || what == Unknown::Reset);
-    if what == Unknown::Ask && !ignored && !net.strangers.may_ask(&tcp.tuple, seen.is_some(), now) {
+    if what == Unknown::Ask && !ignored && !strangers.may_ask(&tcp.tuple, seen.is_some(), now) {
         if let Some(next) = directory::not_asked(seen, now) {
-            net.strangers.put(&tcp.tuple, next);
+            strangers.put(&tcp.tuple, next);
         }
         net.count(Reason::AskLimited);
         net.count(Reason::UnknownDropped);
         return packet.drop();
     }
-    net.strangers.put(&tcp.tuple, next);
+    strangers.put(&tcp.tuple, next);
     if tcp.has(flags::ACK) {
-        net.strangers.note(&tcp.tuple, tcp.seg.ack);
+        strangers.note(&tcp.tuple, tcp.seg.ack);
     }
     match what {
         _ if ignored => net.count(Reason::RstBeforeData),
@@ -174,7 +179,9 @@ fn ask(
         }
         None => directory::nobody(so_far, now_ms(config)),
     };
-    host.net.strangers.put(tuple, next);
+    if let Some(strangers) = host.net.strangers.read(guard) {
+        strangers.put(tuple, next);
+    }
     Known::No
 }
 
@@ -216,7 +223,9 @@ fn found(
     };
     if lost::is_gone(host, guard, config, member) {
         let nobody = Asked::Nobody { at: now_ms(config) };
-        net.strangers.put(tuple, nobody);
+        if let Some(strangers) = net.strangers.read(guard) {
+            strangers.put(tuple, nobody);
+        }
         return Known::Gone;
     }
     if member.state(guard, config, &net.clock(config)) == MemberState::Down {
@@ -266,21 +275,24 @@ pub(super) fn asked(host: &Host, guard: &Guard, config: &Config, from: &Member, 
 pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, from: &Member, a: &Answer) {
     let net = &host.net;
     // Only to a question: the connection may be known by now, or begun anew.
-    let Some(waiting @ Asked::Waiting { .. }) = net.strangers.get(&a.tuple) else {
+    let Some(strangers) = net.strangers.read(guard) else {
+        return;
+    };
+    let Some(waiting @ Asked::Waiting(_)) = strangers.get(&a.tuple) else {
         return;
     };
     if net.flows.get(guard, &a.tuple).is_some() {
         return;
     }
     let (tuple, isn) = (&a.tuple, a.client_isn);
-    let ack = net.strangers.ack(tuple);
+    let ack = strangers.ack(tuple);
     let mut known = match a.owner {
         0 => Known::No,
         owner => found(host, guard, config, tuple, owner, isn),
     };
     if matches!(known, Known::No) {
         // Each costs as much as the first did. When it is too much, a later packet asks.
-        if !net.strangers.may_ask(tuple, true, now_ms(config)) {
+        if !strangers.may_ask(tuple, true, now_ms(config)) {
             return net.count(Reason::AskLimited);
         }
         known = ask(host, guard, config, tuple, waiting, Some(from.id()));

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     decide::{
-        flow::State,
+        flow::{Role, State},
         insert::{self, Attributes, Place},
         limits,
         reason::Reason,
@@ -67,7 +67,8 @@ impl Hook for Egress {
         let Some(flow) = net.flows.get(guard, &p.tuple) else {
             return packet.accept();
         };
-        if flow.owner() != config.local {
+        // What was changed stays changed, whatever the configuration says by now of who is who.
+        if flow.status().role == Role::Entry {
             return packet.accept();
         }
         let now = net.uptime();

@@ -160,9 +160,12 @@ fn resting(host: &Host, guard: &Guard, tuple: &Tuple) -> Option<Resting> {
     let flow = net.flows.get(guard, tuple)?;
     let followed = net.exchanges.get(guard, tuple)?;
     let (asked, answered) = followed.now().rest()?;
-    let device = host.device();
-    if stack::received(net.ns, tuple, device) != (Socket::Full, asked)
-        || stack::accepted(net.ns, tuple, device) != Some(answered)
+    let received = host.ask_socket(|ns, device| match stack::received(ns, tuple, device) {
+        (Socket::Full, next) => Some(next),
+        _ => None,
+    });
+    if received != Some(asked)
+        || host.ask_socket(|ns, device| stack::accepted(ns, tuple, device)) != Some(answered)
         || !followed.tell(asked)
     {
         return None;

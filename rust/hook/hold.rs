@@ -252,7 +252,9 @@ impl Parcel {
         };
         for (packet, l4) in self.packets.into_iter().flatten() {
             if terms.owner == config.local {
-                packet.reinject(host.net.ns, self.ifindex, later);
+                if !packet.reinject(host.net.ns, self.ifindex, later) {
+                    host.net.count(Reason::DropNoDevice);
+                }
             } else {
                 // What becomes of it counts as of one more packet, as that of those which this
                 // member's own hook sees again.

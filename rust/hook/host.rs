@@ -16,7 +16,7 @@ use kernel::{
 
 use super::{
     decap::Decap,
-    devices::Devices,
+    devices::{Devices, DEVICES_MAX},
     directory::DirectoryJob,
     hold::HoldJob,
     lost::LostJob,
@@ -29,14 +29,17 @@ use crate::{
     kapi::{
         lock::BhLock,
         nf::{Glance, Glances},
+        once,
         pernet::{NetNs, PerNet},
         rcu::RcuCell,
         tap::Tap,
+        tcp::{self as stack, Listener, Socket},
         time,
         tunnel::Tunnel,
         work::Work,
     },
-    table::{config::Config, net::Net},
+    table::{config::Config, directory::Strangers, net::Net},
+    wire::addr::{Addr, Tuple},
 };
 
 /// What is registered with the kernel for one namespace. Every part holds the [`Host`]; they are
@@ -69,8 +72,9 @@ pub(crate) struct Host {
     pub(super) tellings: Mutex<Tellings>,
     /// Id of the member whose order was told last.
     pub(super) last_order: Atomic<u32>,
-    /// The first attached device; 0 for none. What comes through the tunnel is handed up there.
-    device: Atomic<u32>,
+    /// The attached devices, 0 behind the last. What comes through the tunnel is handed up at the
+    /// first.
+    devices: [Atomic<u32>; DEVICES_MAX],
     /// Sees to connections whose owner is gone; there from the first configuration on.
     lost: RcuCell<Work<LostJob>>,
     /// Until when it goes on looking, in ms since boot.
@@ -106,7 +110,7 @@ impl PerNet for Host {
                 tell: RcuCell::new()?,
                 tellings <- new_mutex!([const { None }; MEMBERS_MAX]),
                 last_order: Atomic::new(0),
-                device: Atomic::new(0),
+                devices: [const { Atomic::new(0) }; DEVICES_MAX],
                 lost: RcuCell::new()?,
                 lost_until: Atomic::new(0),
                 hold: RcuCell::new()?,
@@ -169,6 +173,7 @@ impl Host {
         let tell = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let lost = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        this.net.strangers.replace(Some(Strangers::new()?));
         directory.queue(0);
         this.directory.replace(Some(directory));
         this.tell.replace(Some(tell));
@@ -289,13 +294,42 @@ impl Host {
         *self.hold_next.lock() = u64::MAX;
     }
 
-    /// The device for packets from the tunnel.
+    /// The device for packets from the tunnel; 0 for none.
     pub(crate) fn device(&self) -> u32 {
-        self.device.load(Relaxed)
+        self.devices.first().map_or(0, |d| once::read(d))
     }
 
-    pub(super) fn set_device(&self, ifindex: u32) {
-        self.device.store(ifindex, Relaxed);
+    /// The devices by which a connection of this member may come: at least one number, which is 0
+    /// when none is attached.
+    fn ways(&self) -> impl Iterator<Item = u32> + use<'_> {
+        let mut first = true;
+        let numbers = self.devices.iter().map(|d| once::read(d));
+        numbers.take_while(move |i| core::mem::take(&mut first) || *i != 0)
+    }
+
+    /// The socket of a connection: it may be bound to the device it came by. Any context.
+    pub(super) fn socket(&self, tuple: &Tuple) -> Socket {
+        self.ways()
+            .map(|device| stack::lookup(self.net.ns, tuple, device))
+            .find(|socket| *socket != Socket::None)
+            .unwrap_or(Socket::None)
+    }
+
+    /// Asks the socket of a connection, whatever device it is bound to. Any context.
+    pub(super) fn ask_socket<T>(&self, ask: impl Fn(NetNs, u32) -> Option<T>) -> Option<T> {
+        self.ways().find_map(|device| ask(self.net.ns, device))
+    }
+
+    /// The listener of a service, whatever device it is bound to. Any context.
+    pub(super) fn listener(&self, vip: &Addr, port: u16) -> Listener {
+        let find = |ns, device| Some(stack::listener(ns, vip, port, device)).filter(|l| l.present);
+        self.ask_socket(find).unwrap_or_default()
+    }
+
+    pub(super) fn set_devices(&self, list: &[u32; DEVICES_MAX]) {
+        for (slot, ifindex) in self.devices.iter().zip(list) {
+            once::write(slot, *ifindex);
+        }
     }
 
     /// The tunnel, when this namespace is a member.

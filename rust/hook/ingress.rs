@@ -511,6 +511,13 @@ fn before_request(
             answer::probe_ack(host, tcp, &packet);
             return done(packet);
         }
+        // The last word of a connection without data whose FIN was answered here.
+        let last = |n: u32| n.wrapping_sub(2);
+        let ended = keys.verify_cookie(&tcp.tuple, last(s.seq), last(s.ack), None, now);
+        if tcp.payload_len == 0 && !tcp.has(flags::FIN) && ended.is_some() {
+            net.count(Reason::AckBare);
+            return done(packet);
+        }
     }
     if tcp.payload_len > 0 {
         let mss = answer::our_mss(tcp.ipv6(), tcp.fabric_mtu);

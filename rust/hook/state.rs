@@ -18,7 +18,7 @@ use crate::{
         reason::Reason,
         select::Policy, //
     },
-    kapi::{tcp as stack, time, work::Job},
+    kapi::{time, work::Job},
     table::{
         config::Config,
         member::{Member, State as Believed},
@@ -73,7 +73,7 @@ fn say(host: &Host, guard: &Guard, config: &Config, me: &Member) {
     let mut all = [Listener::default(); MAX_LISTENERS];
     let mut count = 0usize;
     for (slot, s) in all.iter_mut().zip(&config.services) {
-        let l = stack::listener(net.ns, &s.vip, s.port, host.device());
+        let l = host.listener(&s.vip, s.port);
         let clamp = |n: u32| n.min(u32::from(Listener::LIMIT_MAX)) as u16;
         *slot = Listener {
             service: s.hash,

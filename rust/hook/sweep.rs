@@ -158,7 +158,7 @@ fn one_flow(
             .unwrap_or(0)
     };
     let (idle, age) = (ms(flow.idle(now)), ms(flow.age(now)));
-    let socket = || stack::lookup(net.ns, flow.key(), host.device());
+    let socket = || host.socket(flow.key());
     let status = flow.status();
     if status.role != Role::Entry && status.state == State::Live && status.closing() {
         // The end of a connection is looked for, not waited for.
@@ -206,7 +206,7 @@ fn one_flow(
         }
     } else if shift.phase() == Phase::Sent && idle >= SETTLED_MS {
         // A connection that is kept alive need not say anything for long.
-        if let Some(una) = stack::accepted(net.ns, flow.key(), host.device()) {
+        if let Some(una) = host.ask_socket(|ns, device| stack::accepted(ns, flow.key(), device)) {
             net.edits.accepted(guard, flow, shift, una);
         }
     }
@@ -299,36 +299,36 @@ fn one_session(
     }
 }
 
-/// Resets every connection whose sequence numbers are shifted, and forgets the shifts. Process
-/// context.
+/// Resets every connection whose sequence numbers are shifted, and forgets the shifts; no new ones
+/// begin meanwhile ([`Edits::stop`](crate::table::insert::Edits::stop)). Process context.
 pub(super) fn reset_shifted(host: &Host) -> Result {
     let net = &host.net;
     let now = net.uptime();
     // Resetting sleeps, walking does not allow it: a batch at a time.
+    let mut walk = net.flows.walk()?;
     loop {
-        let mut batch: [Option<Tuple>; 32] = [None; 32];
-        let mut n = 0usize;
-        let mut walk = net.flows.walk()?;
-        walk.next(|_, flow| {
+        let mut shifted = [const { None::<Tuple> }; 32];
+        let mut slots = shifted.iter_mut();
+        let mut left = BATCH;
+        let more = walk.next(|_, flow| {
             if flow.shift().is_some() {
-                if let Some(slot) = batch.get_mut(n) {
+                if let Some(slot) = slots.next() {
                     *slot = Some(*flow.key());
-                    n = n.saturating_add(1);
                 }
             }
-            n < 32
+            left = left.saturating_sub(1);
+            left > 0 && slots.len() > 0
         });
-        drop(walk);
-        for tuple in batch.iter().flatten() {
-            // ENOENT: the socket is gone already.
-            let _ = stack::reset(net.ns, tuple, host.device());
+        for tuple in shifted.iter().flatten() {
+            // There is none when the socket is gone already.
+            let _ = host.ask_socket(|ns, device| stack::reset(ns, tuple, device).ok());
             let guard = rcu::read_lock();
             if let Some(flow) = net.flows.get(&guard, tuple) {
                 flow.on(now, |f| f.state = State::Closed);
                 net.edits.end(&guard, flow);
             }
         }
-        if n == 0 {
+        if !more {
             return Ok(());
         }
     }

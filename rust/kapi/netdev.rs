@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Network devices: names, numbers, and the news that one goes.
+//! Network devices: names, numbers, and the news that one goes or changes.
 //!
 //! C header: `include/linux/netdevice.h`.
 
@@ -30,6 +30,8 @@ pub(crate) enum Refused {
     NoDevice,
     /// It is a port or slave; traffic belongs to this upper device.
     HasUpper(Name),
+    /// It is a VRF: packets come to it behind the place where they are looked at.
+    Vrf,
 }
 
 /// Whether a device can carry a hook, and its name. Process context.
@@ -39,8 +41,22 @@ pub(crate) fn check(ns: NetNs, ifindex: u32) -> Result<Name, Refused> {
     match unsafe { ffi::homing_dev_check(ns.as_ptr(), ifindex as i32, name.0.as_mut_ptr()) } {
         0 => Ok(name),
         e if e == EBUSY.to_errno() => Err(Refused::HasUpper(name)),
+        e if e == EOPNOTSUPP.to_errno() => Err(Refused::Vrf),
         _ => Err(Refused::NoDevice),
     }
+}
+
+/// Makes a device fit to forward what it receives: what its hardware has merged could not be cut
+/// again. Process context; takes RTNL.
+pub(crate) fn prepare(ns: NetNs, ifindex: u32) {
+    // SAFETY: The namespace is alive.
+    unsafe { ffi::homing_dev_prepare(ns.as_ptr(), ifindex as i32) };
+}
+
+/// Whether a device is there, and up. Any context.
+pub(crate) fn is_up(ns: NetNs, ifindex: u32) -> bool {
+    // SAFETY: The namespace is alive.
+    unsafe { ffi::homing_dev_up(ns.as_ptr(), ifindex as i32) }
 }
 
 /// The number of a device by its name. Process context.
@@ -51,32 +67,42 @@ pub(crate) fn index(ns: NetNs, name: &Name) -> Option<u32> {
     u32::try_from(i).ok()
 }
 
-/// Who wants to know that a device goes.
-pub(crate) trait DeviceGone: 'static {
-    /// Called under RTNL before the device is destroyed or leaves the namespace.
-    fn device_gone(ns: NetNs, ifindex: u32);
+/// Who wants to know of devices. Called under RTNL.
+pub(crate) trait Watcher: 'static {
+    /// The device is about to be destroyed or to leave the namespace.
+    fn gone(ns: NetNs, ifindex: u32);
+    /// It is up, or down.
+    fn changed(ns: NetNs, ifindex: u32);
+    /// Whether it is attached, and so must not become a part of another.
+    fn is_attached(ns: NetNs, ifindex: u32) -> bool;
 }
 
-extern "C" fn gone<T: DeviceGone>(net: *mut bindings::net, ifindex: c_int) {
+extern "C" fn event<T: Watcher>(net: *mut bindings::net, ifindex: c_int, what: u32) -> bool {
     // SAFETY: The notifier gives a device of a live namespace.
-    if let (Some(ns), Ok(i)) = (unsafe { NetNs::from_ptr(net) }, u32::try_from(ifindex)) {
-        T::device_gone(ns, i);
+    let (Some(ns), Ok(i)) = (unsafe { NetNs::from_ptr(net) }, u32::try_from(ifindex)) else {
+        return false;
+    };
+    match what {
+        ffi::homing_dev_event_HOMING_DEV_GONE => T::gone(ns, i),
+        ffi::homing_dev_event_HOMING_DEV_CHANGED => T::changed(ns, i),
+        _ => return T::is_attached(ns, i),
     }
+    false
 }
 
-/// Reports device removal to `T` until dropped. `shim.c` has room for one.
-pub(crate) struct Notifier<T: DeviceGone>(PhantomData<fn(T)>);
+/// Tells `T` of devices until dropped. `shim.c` has room for one.
+pub(crate) struct Notifier<T: Watcher>(PhantomData<fn(T)>);
 
-impl<T: DeviceGone> Notifier<T> {
+impl<T: Watcher> Notifier<T> {
     /// Process context.
     pub(crate) fn new() -> Result<Self> {
         // SAFETY: The function stays valid: the notifier is taken out when this is dropped.
-        kernel::error::to_result(unsafe { ffi::homing_notifier_register(Some(gone::<T>)) })?;
+        kernel::error::to_result(unsafe { ffi::homing_notifier_register(Some(event::<T>)) })?;
         Ok(Self(PhantomData))
     }
 }
 
-impl<T: DeviceGone> Drop for Notifier<T> {
+impl<T: Watcher> Drop for Notifier<T> {
     fn drop(&mut self) {
         // SAFETY: Registered by `new`.
         unsafe { ffi::homing_notifier_unregister() };

@@ -320,6 +320,10 @@ static unsigned int at_ingress(void *priv, struct sk_buff *skb,
 	this_cpu_inc(g->counters->v[g->packets]);
 	if (unlikely(skb->pkt_type != PACKET_HOST))
 		why = g->not_host;
+	/* Of a VLAN device above this one, which can be attached itself. */
+	else if (unlikely(skb_vlan_tag_present(skb) &&
+			  skb_vlan_tag_get_id(skb)))
+		why = g->other;
 	else if (skb->protocol == htons(ETH_P_IP) ?
 		 may_be_ours(g, skb, false, false) :
 		 skb->protocol == htons(ETH_P_IPV6) &&
@@ -429,7 +433,8 @@ struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 		[HOMING_INGRESS] = { { at_ingress, at_ingress },
 				     NF_NETDEV_INGRESS, INT_MIN },
 		[HOMING_PRE_ROUTING] = { { at_pre_routing4, at_pre_routing6 },
-					 NF_INET_PRE_ROUTING, NF_IP_PRI_FIRST },
+					 NF_INET_PRE_ROUTING,
+					 NF_IP_PRI_FIRST + 1 },
 		[HOMING_LOCAL_IN] = { { at_local_in4, at_local_in6 },
 				      NF_INET_LOCAL_IN, NF_IP_PRI_LAST - 1 },
 		[HOMING_LOCAL_OUT] = { { at_local_out4, at_local_out6 },
@@ -480,15 +485,33 @@ void homing_hook_unregister(struct homing_hook *h)
 	kfree(h);
 }
 
-static homing_dev_gone_t dev_gone;
+static homing_dev_event_t dev_event;
 
 static int homing_netdev_event(struct notifier_block *nb, unsigned long event,
 			       void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
-	if (event == NETDEV_UNREGISTER)
-		dev_gone(dev_net(dev), dev->ifindex);
+	const struct netdev_notifier_changeupper_info *upper = ptr;
+
+	switch (event) {
+	case NETDEV_UNREGISTER:
+		dev_event(dev_net(dev), dev->ifindex, HOMING_DEV_GONE);
+		break;
+	case NETDEV_UP:
+	case NETDEV_DOWN:
+		dev_event(dev_net(dev), dev->ifindex, HOMING_DEV_CHANGED);
+		break;
+	case NETDEV_PRECHANGEUPPER:
+		/* Its packets would be the upper device's. */
+		if (!upper->master || !upper->linking ||
+		    netif_is_l3_master(upper->upper_dev) ||
+		    !dev_event(dev_net(dev), dev->ifindex, HOMING_DEV_ASKED))
+			break;
+		NL_SET_ERR_MSG(upper->info.extack,
+			       "homing is attached to the device; detach it, and attach the upper one");
+		return notifier_from_errno(-EBUSY);
+	}
 	return NOTIFY_DONE;
 }
 
@@ -496,9 +519,9 @@ static struct notifier_block homing_netdev_nb = {
 	.notifier_call = homing_netdev_event,
 };
 
-int homing_notifier_register(homing_dev_gone_t gone)
+int homing_notifier_register(homing_dev_event_t event)
 {
-	dev_gone = gone;
+	dev_event = event;
 	return register_netdevice_notifier(&homing_netdev_nb);
 }
 
@@ -521,10 +544,37 @@ int homing_dev_check(struct net *net, int ifindex, u8 *name)
 	upper = netdev_master_upper_dev_get_rcu(dev);
 	if (upper)
 		err = -EBUSY;
+	/* Packets reach it behind the place of an ingress hook. */
+	else if (netif_is_l3_master(dev))
+		err = -EOPNOTSUPP;
 	strscpy_pad((char *)name, upper ? upper->name : dev->name, IFNAMSIZ);
 out:
 	rcu_read_unlock();
 	return err;
+}
+
+void homing_dev_prepare(struct net *net, int ifindex)
+{
+	struct net_device *dev;
+
+	rtnl_lock();
+	dev = __dev_get_by_index(net, ifindex);
+	/* Relaying is forwarding: what was merged could not be cut again. */
+	if (dev)
+		dev_disable_lro(dev);
+	rtnl_unlock();
+}
+
+bool homing_dev_up(struct net *net, int ifindex)
+{
+	struct net_device *dev;
+	bool up;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, ifindex);
+	up = dev && dev->flags & IFF_UP;
+	rcu_read_unlock();
+	return up;
 }
 
 int homing_dev_index(struct net *net, const u8 *name)
@@ -955,14 +1005,16 @@ struct sk_buff *homing_skb_new(const struct homing_link *link, u32 len, bool ipv
 	return skb;
 }
 
-void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
+bool homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
 		     bool later)
 {
 	struct net_device *dev;
+	bool up;
 
 	rcu_read_lock();
 	dev = dev_get_by_index_rcu(net, ifindex);
-	if (!dev || !(dev->flags & IFF_UP)) {
+	up = dev && dev->flags & IFF_UP;
+	if (!up) {
 		kfree_skb(skb);
 		goto out;
 	}
@@ -977,6 +1029,7 @@ void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
 		netif_receive_skb(skb);
 out:
 	rcu_read_unlock();
+	return up;
 }
 
 /* ---- TCP ---- */
@@ -1064,10 +1117,14 @@ bool homing_timewait_may_reuse(struct net *net, const struct homing_tuple *t,
 		ok = false;
 	ok = ok && (after(seq, READ_ONCE(tcptw->tw_rcv_nxt)) ||
 		    (has_ts && (s32)(recent - tsval) < 0));
-	if (ok && forget)
+	if (ok && forget) {
+		/* What a queue of user space gives back comes in process context. */
+		local_bh_disable();
 		inet_twsk_deschedule_put(inet_twsk(sk));
-	else
+		local_bh_enable();
+	} else {
 		sock_gen_put(sk);
+	}
 	return ok;
 }
 
@@ -1211,7 +1268,11 @@ int homing_tcp_spawn(struct net *net, struct sk_buff *skb,
 	ireq->tstamp_ok = a->tstamp_ok;
 	ireq->sack_ok = a->sack_ok;
 	ireq->wscale_ok = a->wscale_ok;
-	ireq->ecn_ok = a->ecn_ok;
+	/*
+	 * cookie_v4_check() takes these bits for AccECN, which no SYN-ACK of
+	 * ours agrees on.
+	 */
+	ireq->ecn_ok = a->ecn_ok && !tcp_hdr(skb)->cwr && !tcp_hdr(skb)->ae;
 	treq->req_usec_ts = false;
 	/*
 	 * A delta of INT_MAX / 1000 ms or more makes tcp_rtt_tsopt_us() take
@@ -1663,7 +1724,7 @@ static int homing_tunnel_rcv(struct sock *sk, struct sk_buff *skb)
 	else
 		ipv6_addr_set_v4mapped(ip_hdr(skb)->saddr, &src);
 	port = ntohs(udp_hdr(skb)->source);
-	__skb_pull(skb, sizeof(struct udphdr));
+	skb_pull_rcsum(skb, sizeof(struct udphdr));
 	t->rcv(t->priv, skb, src.s6_addr, port);
 	return 0;
 }
@@ -1868,6 +1929,8 @@ int homing_tunnel_xmit(struct homing_tunnel *t, struct homing_route *r,
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, l4off);
 	skb->mark = 0;
+	/* The tag was the client's link's. */
+	__vlan_hwaccel_clear_tag(skb);
 	return tunnel_out(t, r, skb, src, dst, sport, dport, hlen, hdr, true);
 }
 

@@ -86,11 +86,23 @@ struct homing_hook *homing_hook_register(struct net *net, int ifindex,
 					 int *err);
 /* Waits until nobody is in it. */
 void homing_hook_unregister(struct homing_hook *hook);
-typedef void (*homing_dev_gone_t)(struct net *net, int ifindex);
-int homing_notifier_register(homing_dev_gone_t gone);
+enum homing_dev_event {
+	HOMING_DEV_GONE,	/* it goes, or leaves the namespace */
+	HOMING_DEV_CHANGED,	/* it is up, or down */
+	HOMING_DEV_ASKED,	/* is it attached? */
+};
+/* Under RTNL. */
+typedef bool (*homing_dev_event_t)(struct net *net, int ifindex, u32 event);
+int homing_notifier_register(homing_dev_event_t event);
 void homing_notifier_unregister(void);
-/* Fills @name (IFNAMSIZ bytes); -ENODEV, or -EBUSY with the upper's name. */
+/*
+ * Fills @name (IFNAMSIZ bytes); -ENODEV, -EBUSY with the upper's name, or
+ * -EOPNOTSUPP for a VRF.
+ */
 int homing_dev_check(struct net *net, int ifindex, u8 *name);
+/* Takes RTNL. */
+void homing_dev_prepare(struct net *net, int ifindex);
+bool homing_dev_up(struct net *net, int ifindex);
 int homing_dev_index(struct net *net, const u8 *name);
 
 /* ---- packets (any; the caller owns @skb) ---- */
@@ -152,8 +164,11 @@ int homing_reply_by(struct net *net, u32 ifindex, const struct homing_link *link
 		    const u8 *bytes, u32 len, u32 l4off, bool ipv6, bool route);
 /* @len zero bytes from the network header on, as received by @link; or NULL. */
 struct sk_buff *homing_skb_new(const struct homing_link *link, u32 len, bool ipv6);
-/* Gives a packet to the stack as if @ifindex had received it; consumes it. */
-void homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
+/*
+ * Gives a packet to the stack as if @ifindex had received it; consumes it.
+ * Whether that device is there, and up.
+ */
+bool homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
 		     bool later);
 
 /* ---- TCP ---- */

@@ -366,10 +366,11 @@ impl Packet {
     }
 
     /// Gives it to the stack as received by `ifindex`: at once, or `later` from the CPU's backlog
-    /// (for callers deep in the receive path). Freed when the device is gone or down.
-    pub(crate) fn reinject(self, ns: NetNs, ifindex: u32, later: bool) {
+    /// (for callers deep in the receive path). Freed when the device is gone or down: `false`.
+    #[must_use]
+    pub(crate) fn reinject(self, ns: NetNs, ifindex: u32, later: bool) -> bool {
         // SAFETY: The namespace is alive; the ownership goes to the C side.
-        unsafe { ffi::homing_reinject(ns.as_ptr(), self.into_raw(), ifindex, later) };
+        unsafe { ffi::homing_reinject(ns.as_ptr(), self.into_raw(), ifindex, later) }
     }
 }
 

@@ -13,7 +13,7 @@ use kernel::{
 
 use crate::{
     decide::{
-        directory::{Asked, Bucket},
+        directory::{Asked, Bucket, Waiting},
         limits, //
     },
     kapi::{
@@ -245,7 +245,7 @@ pub(crate) struct Strangers {
 /// One connection: a digest of it, and an [`Asked`] with times in ms.
 struct Slot {
     mark: Atomic<u32>,
-    /// [`NOBODY`], or asked << 16 | no: ids are smaller than that.
+    /// [`NOBODY`], or (asked | [`DATA`]) << 16 | no: ids are smaller than that.
     who: Atomic<u32>,
     since: Atomic<u32>,
     last: Atomic<u32>,
@@ -255,6 +255,8 @@ struct Slot {
 
 /// All of them say no.
 const NOBODY: u32 = u32::MAX;
+/// Beside an id: [`Waiting::data`].
+const DATA: u16 = 1 << 15;
 
 impl Slot {
     const fn empty() -> Self {
@@ -270,11 +272,11 @@ impl Slot {
 
 impl Strangers {
     /// None. Process context.
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<KBox<Self>> {
         let now = time::boot_ms() as u32;
         let half = Bucket::full(limits::ASK_BURST / 2, now).to_bits();
         let each = Bucket::full(limits::ASK_PREFIX_BURST, now).to_bits();
-        Ok(Self {
+        let new = Self {
             // In place: a stack has no room for them.
             slots: KVBox::init(pin_init::init_array_from_fn(|_| Slot::empty()), GFP_KERNEL)?,
             marks: KVBox::init(pin_init::init_array_from_fn(|_| Atomic::new(0)), GFP_KERNEL)?,
@@ -285,7 +287,8 @@ impl Strangers {
                 GFP_KERNEL,
             )?,
             seed: time::random(),
-        })
+        };
+        Ok(KBox::new(new, GFP_KERNEL)?)
     }
 
     fn hash(&self, bytes: &[u8]) -> u64 {
@@ -311,12 +314,13 @@ impl Strangers {
         let since = slot.since.load(Relaxed);
         Some(match slot.who.load(Relaxed) {
             NOBODY => Asked::Nobody { at: since },
-            who => Asked::Waiting {
+            who => Asked::Waiting(Waiting {
                 since,
                 last: slot.last.load(Relaxed),
-                asked: (who >> 16) as u16,
+                asked: (who >> 16) as u16 & !DATA,
                 no: who as u16,
-            },
+                data: (who >> 16) as u16 & DATA != 0,
+            }),
         })
     }
 
@@ -326,12 +330,10 @@ impl Strangers {
         if let Some((slot, mark)) = self.slot(tuple) {
             let (who, since, last) = match what {
                 Asked::Nobody { at } => (NOBODY, at, at),
-                Asked::Waiting {
-                    since,
-                    last,
-                    asked,
-                    no,
-                } => (u32::from(asked) << 16 | u32::from(no), since, last),
+                Asked::Waiting(w) => {
+                    let asked = w.asked | if w.data { DATA } else { 0 };
+                    (u32::from(asked) << 16 | u32::from(w.no), w.since, w.last)
+                }
             };
             slot.who.store(who, Relaxed);
             slot.since.store(since, Relaxed);

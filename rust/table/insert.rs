@@ -24,7 +24,8 @@ use crate::{
     kapi::{
         hash::{Ref, Table},
         lock::BhLock,
-        module::Pin, //
+        module::Pin,
+        rcu::synchronize, //
     },
     wire::addr::Tuple,
 };
@@ -66,7 +67,18 @@ pub(crate) struct Edits {
     readers: Beside<Finder>,
     bytes: Beside<Inserted>,
     shifted: Atomic<u32>,
+    /// No more may begin.
+    stopped: Atomic<bool>,
     pin: BhLock<Option<Pin>>,
+}
+
+/// No shift begins while this lives.
+pub(crate) struct Stopped<'a>(&'a Edits);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.stopped.store(false, Relaxed);
+    }
 }
 
 impl Edits {
@@ -76,8 +88,18 @@ impl Edits {
             readers: Beside(Table::new(max)?),
             bytes: Beside(Table::new(max)?),
             shifted: Atomic::new(0),
+            stopped: Atomic::new(false),
             pin: BhLock::new(None, GFP_KERNEL)?,
         })
+    }
+
+    /// Sees to it that no shift begins, so that [`Edits::shifted`] only falls. One at a time. Process
+    /// context.
+    pub(crate) fn stop(&self) -> Stopped<'_> {
+        self.stopped.store(true, Relaxed);
+        // Whoever has not seen that begins within a section.
+        synchronize();
+        Stopped(self)
     }
 
     /// How many connections are shifted.
@@ -124,7 +146,7 @@ impl Edits {
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` when they are too long, `EBUSY` when the module is being unloaded or the flow is
+    /// `EMSGSIZE` when they are too long, `EBUSY` when hooks or module are being taken out or the flow is
     /// over, else those of the table.
     pub(crate) fn begin(
         &self,
@@ -140,6 +162,9 @@ impl Edits {
         };
         if bytes.len() > new.bytes.len() {
             return Err(EMSGSIZE);
+        }
+        if self.stopped.load(Relaxed) {
+            return Err(EBUSY);
         }
         for (to, from) in new.bytes.iter_mut().zip(bytes) {
             *to = *from;

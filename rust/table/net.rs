@@ -90,8 +90,9 @@ pub(crate) struct Net {
     pub(crate) directory: Directory,
     /// Connections of this member that are to be listed.
     pub(crate) fresh: Fresh,
-    /// What is known of connections that nobody here knows.
-    pub(crate) strangers: Strangers,
+    /// What is known of connections that nobody here knows; there from the first configuration on,
+    /// since it is larger than all else that a namespace without one needs.
+    pub(crate) strangers: RcuCell<Strangers>,
     /// Requests and responses of connections that are relayed to this member.
     pub(crate) exchanges: Exchanges,
     /// Connections that have come to rest, which their entry members are to hear of.
@@ -146,7 +147,7 @@ impl Net {
             pending: Pending::new(time::total_memory() / limits::HOLD_MEMORY_SHARE)?,
             directory: Directory::new()?,
             fresh: Fresh::new()?,
-            strangers: Strangers::new()?,
+            strangers: RcuCell::new()?,
             exchanges: Exchanges::new()?,
             resting: Fresh::new()?,
             stats: Counters::new()?,

@@ -23,6 +23,7 @@ use crate::{
     kapi::{
         lock::BhLock,
         skb::{Link, Packet},
+        time,
     },
     wire::{addr::Tuple, http::head::HeadParser, tcp::seq},
 };
@@ -264,6 +265,7 @@ pub(crate) struct Pending {
     memory: Atomic<u64>,
     count: Atomic<u32>,
     max_memory: u64,
+    seed: u64,
 }
 
 impl Pending {
@@ -275,6 +277,7 @@ impl Pending {
                 memory: Atomic::new(0),
                 count: Atomic::new(0),
                 max_memory,
+                seed: time::random(),
             },
             GFP_KERNEL,
         )?;
@@ -299,14 +302,13 @@ impl Pending {
     }
 
     fn bucket(&self, tuple: &Tuple) -> Option<&BhLock<Bucket>> {
-        // Only spreads locks; each bucket is bounded, so a bad spread costs the attacker.
-        let hash = tuple
-            .to_bytes()
-            .iter()
-            .fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(*b)));
-        self.buckets
-            .get((hash ^ (hash >> 6)) as usize % BUCKETS)?
-            .as_ref()
+        // Each bucket is bounded: who could choose the bucket could put others out of it.
+        let hash = tuple.to_bytes().iter().fold(self.seed, |h, b| {
+            (h ^ u64::from(*b))
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(23)
+        });
+        self.buckets.get(hash as usize % BUCKETS)?.as_ref()
     }
 
     fn taken(&self, waiting: &Waiting) {

@@ -90,6 +90,10 @@ pub(in crate::control) fn attach(request: &Request<'_>) -> Result {
             Ok(())
         }
         Err(Refused::NoDevice) => Err(no_device(request, &attr)),
+        Err(Refused::Vrf) => {
+            let why = c"ifname: is a VRF, whose packets are not seen: attach the devices that are in it";
+            Err(request.refuse(&attr, why))
+        }
         Err(Refused::HasUpper(upper)) => {
             let why: &[&[u8]] = &[b"ifname: is a part of ", text(&upper), b": attach that one"];
             Err(request.refuse_with(&attr, why))
