@@ -8,9 +8,11 @@
 mod facts;
 mod firewall;
 
+use crate::out::duration;
 use crate::out::Failure;
 use crate::out::Out;
 use facts::Facts;
+use homing_nl::consts::AdminState;
 use homing_nl::consts::MemberState;
 use homing_nl::Client;
 use homing_nl::Member;
@@ -119,6 +121,7 @@ fn text(findings: &[Finding]) -> String {
 fn judge(facts: &Facts) -> Vec<Finding> {
     let mut found = Found(Vec::new());
     found.farm(facts);
+    found.switches(facts);
     found.members(facts);
     found.services(facts);
     found.devices(facts);
@@ -179,6 +182,45 @@ impl Found {
         }
     }
 
+    /// Switches of `homing debug` that were left on.
+    fn switches(&mut self, facts: &Facts) {
+        let status = &facts.status;
+        if status.frozen {
+            self.warning(
+                "debug-freeze",
+                "the stored states of members are frozen, and homes are selected by them",
+                "homing debug thaw",
+            );
+        }
+        if !status.push {
+            self.warning(
+                "debug-push",
+                "associations are not sent to other members",
+                "homing debug push on",
+            );
+        }
+        if status.clock_offset != 0 {
+            self.warning(
+                "debug-clock",
+                format!(
+                    "this member's clock is set off by {} s",
+                    status.clock_offset
+                ),
+                "homing debug clock 0",
+            );
+        }
+        if status.scale != 1 {
+            self.warning(
+                "debug-scale",
+                format!(
+                    "every time constant is {} times as long: a dead member is noticed that much later",
+                    status.scale
+                ),
+                "homing debug scale 1, on every member",
+            );
+        }
+    }
+
     fn members(&mut self, facts: &Facts) {
         // Counters only grow: once all are heard it is a matter of the past.
         let unheard = |member: &Member| !member.local && member.state == Some(MemberState::Down);
@@ -200,6 +242,27 @@ impl Found {
                     format!(
                         "load the same key there, and let UDP port {} pass between {} and this host",
                         facts.status.port, member.addr
+                    ),
+                );
+            }
+            let silent = match member.state {
+                Some(state @ (MemberState::Suspect | MemberState::Down)) => Some(state.name()),
+                _ => None,
+            };
+            // One that an operator has set down may as well be switched off.
+            let wanted = member.admin != Some(AdminState::Down);
+            if let (Some(state), Some(ms), true) = (silent, member.last_seen_ms, wanted) {
+                self.warning(
+                    "member-down",
+                    format!(
+                        "{} is {state}: it was heard last {} ago",
+                        member.name,
+                        duration(ms / 1000)
+                    ),
+                    format!(
+                        "look at that host, and at the network between it and this one (UDP port {}); \
+                         where it is to stay away: homing member down {}",
+                        facts.status.port, member.name
                     ),
                 );
             }
@@ -360,6 +423,16 @@ impl Found {
             );
         }
         self.0.dedup();
+        if !facts.firewall.unread.is_empty() {
+            self.warning(
+                "firewall-unread",
+                format!(
+                    "the rules of this host's firewall are not known: {}",
+                    facts.firewall.unread.join("; ")
+                ),
+                "run it as root, where 'nft -j list ruleset' or 'iptables-save' works",
+            );
+        }
     }
 }
 
@@ -404,6 +477,8 @@ mod tests {
                 member_id: 1,
                 attached: vec!["eth0".to_string()],
                 port: 6470,
+                push: true,
+                scale: 1,
                 ..Status::default()
             },
             members: vec![example_member(1), example_member(2)],
@@ -457,7 +532,7 @@ mod tests {
             f.other_version = 1;
             f.members[1].state = Some(MemberState::Down);
         };
-        assert_eq!(ids(skewed), ["other-version"]);
+        assert_eq!(ids(skewed), ["other-version", "member-down"]);
         assert_eq!(ids(|f| f.other_version = 1), [""; 0]);
         assert_eq!(ids(|f| f.members[1].clock_skew_ms = -2000), ["clock-skew"]);
         assert_eq!(
@@ -491,6 +566,50 @@ mod tests {
             ids(|f| set(f, "net.netfilter.nf_conntrack_tcp_loose", 1)),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn a_member_that_fell_silent_is_found_unless_its_operator_wants_it_down() {
+        for (state, found) in [
+            (MemberState::Up, &[][..]),
+            (MemberState::Suspect, &["member-down"]),
+            (MemberState::Down, &["member-down"]),
+            (MemberState::Joining, &[]),
+            (MemberState::Draining, &[]),
+        ] {
+            assert_eq!(ids(|f| f.members[1].state = Some(state)), found);
+            let set_down = |f: &mut Facts| {
+                f.members[1].state = Some(state);
+                f.members[1].admin = Some(AdminState::Down);
+            };
+            assert_eq!(ids(set_down), [""; 0]);
+        }
+        let never = |f: &mut Facts| {
+            f.members[1].state = Some(MemberState::Down);
+            f.members[1].last_seen_ms = None;
+        };
+        assert_eq!(ids(never), ["member-silent"]);
+        let own = |f: &mut Facts| f.members[0].state = Some(MemberState::Down);
+        assert_eq!(ids(own), [""; 0]);
+    }
+
+    #[test]
+    fn switches_for_tests_that_were_left_on_are_found() {
+        assert_eq!(ids(|f| f.status.frozen = true), ["debug-freeze"]);
+        assert_eq!(ids(|f| f.status.push = false), ["debug-push"]);
+        assert_eq!(ids(|f| f.status.clock_offset = -1), ["debug-clock"]);
+        assert_eq!(ids(|f| f.status.scale = 10), ["debug-scale"]);
+    }
+
+    #[test]
+    fn a_firewall_that_was_not_read_is_found_and_forbids_nothing() {
+        let mut facts = healthy();
+        facts.firewall.unread = vec!["nft: no".to_string(), "iptables-save: no".to_string()];
+        let found = judge(&facts);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].id, "firewall-unread");
+        assert!(found[0].what.ends_with("nft: no; iptables-save: no"));
+        assert_eq!(fatal(&facts), None);
     }
 
     #[test]

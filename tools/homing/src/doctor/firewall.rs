@@ -7,6 +7,7 @@
 //! and nothing in it excludes our port. Sets, maps and jumps are not followed.
 
 use serde_json::Value;
+use std::io;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -17,33 +18,84 @@ pub struct Firewall {
     nft: Vec<Value>,
     /// Lines of iptables-save and ip6tables-save.
     iptables: Vec<String>,
+    /// Why rules that there may be were not read, one reason for each program.
+    pub unread: Vec<String>,
 }
 
-fn output(program: &str, arguments: &[&str]) -> Option<String> {
+/// What came of asking a program for its rules.
+enum Answer {
+    /// There is no such program.
+    Absent,
+    /// It could not be run, or says that it failed.
+    Failed(String),
+    /// What it printed.
+    Rules(String),
+}
+
+fn ask(program: &str, arguments: &[&str]) -> Answer {
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    String::from_utf8(output.stdout).ok()
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Answer::Absent,
+        Err(error) => return Answer::Failed(error.to_string()),
+    };
+    if output.status.success() {
+        return Answer::Rules(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty());
+    Answer::Failed(line.map_or_else(|| output.status.to_string(), str::to_string))
 }
 
 impl Firewall {
     /// Asks the tools that are installed.
     pub fn gather() -> Self {
-        let nft = output("nft", &["-j", "list", "ruleset"]).unwrap_or_default();
-        let tables = [
+        let saves = [
             "iptables-save",
             "ip6tables-save",
             "iptables-legacy-save",
             "ip6tables-legacy-save",
         ];
-        let saved: String = tables
-            .iter()
-            .filter_map(|program| output(program, &[]))
+        Self::read(
+            ask("nft", &["-j", "list", "ruleset"]),
+            saves.map(|program| (program, ask(program, &[]))),
+        )
+    }
+
+    /// The rules that were printed, and why others were not.
+    fn read(nft: Answer, saves: impl IntoIterator<Item = (&'static str, Answer)>) -> Self {
+        let mut unread = Vec::new();
+        let mut asked = false;
+        let mut rules = |program: &str, answer| match answer {
+            Answer::Absent => None,
+            Answer::Failed(why) => {
+                asked = true;
+                unread.push(format!("{program}: {why}"));
+                None
+            }
+            Answer::Rules(text) => {
+                asked = true;
+                Some(text)
+            }
+        };
+        let nft = rules("nft", nft);
+        let saved: String = saves
+            .into_iter()
+            .filter_map(|(program, answer)| rules(program, answer))
             .collect();
-        Self::parse(&nft, &saved)
+        if !asked {
+            unread.push("neither nft nor iptables-save is on the path".to_string());
+        }
+        let mut firewall = Self::parse(nft.as_deref().unwrap_or_default(), &saved);
+        // What nft prints has at least its version in it.
+        if nft.is_some() && firewall.nft.is_empty() {
+            unread.push("nft: it printed no ruleset".to_string());
+        }
+        firewall.unread = unread;
+        firewall
     }
 
     fn parse(nft: &str, iptables: &str) -> Self {
@@ -56,6 +108,7 @@ impl Firewall {
         Firewall {
             nft: objects,
             iptables: iptables.lines().map(str::to_string).collect(),
+            unread: Vec::new(),
         }
     }
 

@@ -195,3 +195,59 @@ fn rules_that_ask_for_the_state_are_found() {
     let other = "-A INPUT -p tcp --dport 22 -m state --state NEW -j ACCEPT";
     assert!(!Firewall::parse("", other).asks_for_state(80));
 }
+
+const METAINFO: &str = r#"{"nftables":[{"metainfo":{"version":"1.1.3"}}]}"#;
+
+fn unread(nft: Answer, save: Answer) -> Vec<String> {
+    Firewall::read(nft, [("iptables-save", save)]).unread
+}
+
+#[test]
+fn rules_that_were_read_are_all_there_is() {
+    let rules = |text: &str| Answer::Rules(text.to_string());
+    assert_eq!(unread(rules(METAINFO), rules("")), [""; 0]);
+    assert_eq!(unread(rules(METAINFO), Answer::Absent), [""; 0]);
+    assert_eq!(unread(Answer::Absent, rules("")), [""; 0]);
+    let saved = Firewall::read(
+        Answer::Absent,
+        [(
+            "iptables-save",
+            rules("-A INPUT -p udp --dport 6470 -j DROP\n"),
+        )],
+    );
+    assert_eq!(saved.refuses_udp(6470).len(), 1);
+}
+
+#[test]
+fn what_was_not_read_is_not_taken_for_an_empty_firewall() {
+    let failed = || Answer::Failed("Operation not permitted".to_string());
+    let rules = |text: &str| Answer::Rules(text.to_string());
+    assert_eq!(
+        unread(failed(), rules("")),
+        ["nft: Operation not permitted"]
+    );
+    assert_eq!(
+        unread(rules(METAINFO), failed()),
+        ["iptables-save: Operation not permitted"]
+    );
+    assert_eq!(unread(failed(), failed()).len(), 2);
+    assert_eq!(unread(rules(""), rules("")), ["nft: it printed no ruleset"]);
+    assert_eq!(
+        unread(Answer::Absent, Answer::Absent),
+        ["neither nft nor iptables-save is on the path"]
+    );
+}
+
+#[test]
+fn a_program_that_fails_says_why() {
+    let shell = |script| ask("sh", &["-c", script]);
+    assert!(matches!(shell("echo a"), Answer::Rules(text) if text == "a\n"));
+    assert!(
+        matches!(shell("echo; echo no root >&2; echo x >&2; exit 1"), Answer::Failed(why) if why == "no root")
+    );
+    assert!(matches!(shell("exit 3"), Answer::Failed(why) if why.contains('3')));
+    assert!(matches!(
+        ask("there-is-no-such-program", &[]),
+        Answer::Absent
+    ));
+}
