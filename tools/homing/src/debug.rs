@@ -5,6 +5,9 @@
 use crate::address;
 use crate::out::Failure;
 use crate::out::Out;
+use crate::range;
+use crate::refused;
+use clap::value_parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 use homing_nl::consts::belief;
@@ -44,6 +47,7 @@ pub enum Command {
     /// Multiply every time constant, for slow test beds
     Scale {
         /// The factor
+        #[arg(value_parser = value_parser!(u16).range(range::SCALE))]
         factor: u16,
     },
     /// Store made-up sessions here, to see what a full table costs
@@ -53,6 +57,7 @@ pub enum Command {
     /// with the bytes of "made up".
     Fill {
         /// How many there shall be; no more than the farm's --sessions-max
+        #[arg(value_parser = value_parser!(u32).range(range::FILL))]
         sessions: u32,
     },
 }
@@ -95,7 +100,13 @@ impl FromStr for Belief {
             "sessions" => number(belief::SESSIONS),
             "flows" => number(belief::FLOWS),
             "requests" => number(belief::REQUESTS),
-            "weight" => number(belief::WEIGHT),
+            "weight" => match number(belief::WEIGHT)? {
+                Belief::Number(_, weight) if !range::WEIGHT.contains(&weight.into()) => {
+                    let (least, most) = range::WEIGHT.into_inner();
+                    Err(format!("weight: expected {least} to {most}"))
+                }
+                belief => Ok(belief),
+            },
             "cpu" => {
                 let percent: f64 = value.parse().map_err(|_| "cpu: expected per cent")?;
                 if !(0.0..=100.0).contains(&percent) {
@@ -145,7 +156,7 @@ impl Command {
                 request.nest(debug::MEMBER, &nest)
             }
         };
-        client.set(&request)?;
+        refused::set(&mut client, &request)?;
         out.done()
     }
 }

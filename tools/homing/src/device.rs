@@ -5,6 +5,7 @@
 use crate::doctor;
 use crate::out::Failure;
 use crate::out::Out;
+use crate::refused;
 use clap::Args;
 use homing_nl::consts::cmd;
 use homing_nl::consts::device;
@@ -31,7 +32,7 @@ impl Attach {
             }
         }
         let request = Request::new(cmd::DEVICE_ATTACH).string(device::IFNAME, &self.device);
-        client.set(&request)?;
+        refused::set(&mut client, &request)?;
         out.done()
     }
 }
@@ -53,7 +54,7 @@ impl Detach {
         if self.force {
             request = request.flag(device::FORCE);
         }
-        Client::open()?.set(&request)?;
+        refused::set(&mut Client::open()?, &request)?;
         out.done()
     }
 }

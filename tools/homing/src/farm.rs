@@ -4,6 +4,9 @@
 
 use crate::out::Failure;
 use crate::out::Out;
+use crate::range;
+use crate::refused;
+use clap::value_parser;
 use clap::Args;
 use clap::Subcommand;
 use homing_nl::consts::cmd;
@@ -23,25 +26,25 @@ pub enum Command {
 #[group(required = true, multiple = true)]
 pub struct Set {
     /// UDP port of farm traffic
-    #[arg(long)]
+    #[arg(long, value_parser = value_parser!(u16).range(range::PORT))]
     port: Option<u16>,
     /// Milliseconds between state messages
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = value_parser!(u32).range(range::STATE_INTERVAL))]
     state_interval: Option<u32>,
     /// Factor on every time constant, for slow test beds
-    #[arg(long)]
+    #[arg(long, value_parser = value_parser!(u16).range(range::SCALE))]
     scale: Option<u16>,
     /// Number of the farm, 24 bits
-    #[arg(long)]
+    #[arg(long, value_parser = value_parser!(u32).range(range::FARM_ID))]
     id: Option<u32>,
     /// Bytes of an IP packet that the network between the members carries, 1280 to 9216
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = value_parser!(u16).range(range::FABRIC_MTU))]
     fabric_mtu: Option<u16>,
     /// Members that may get no new sessions for coming and going, per cent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = value_parser!(u8).range(range::EJECT_MAX))]
     eject_max: Option<u8>,
     /// Most sessions that a member stores, 1024 to 16777216; each takes some 80 bytes of kernel memory
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = value_parser!(u32).range(range::SESSIONS_MAX))]
     sessions_max: Option<u32>,
 }
 
@@ -71,7 +74,7 @@ impl Command {
         if let Some(number) = set.sessions_max {
             request = request.u32(farm::SESSIONS_MAX, number);
         }
-        Client::open()?.set(&request)?;
+        refused::set(&mut Client::open()?, &request)?;
         out.done()
     }
 }

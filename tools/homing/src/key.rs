@@ -6,6 +6,7 @@
 
 use crate::out::Failure;
 use crate::out::Out;
+use crate::refused;
 use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
@@ -68,7 +69,7 @@ impl Command {
                     .u8(key::ID, set.id)
                     .bytes(key::SECRET, &secret)
                     .u32(key::ROLE, role as u32);
-                Client::open()?.set(&request)?;
+                refused::set(&mut Client::open()?, &request)?;
                 out.done()
             }
             Command::Generate => {

@@ -14,6 +14,8 @@ mod key;
 mod member;
 mod monitor;
 mod out;
+mod range;
+mod refused;
 mod service;
 mod session;
 mod show;
@@ -107,7 +109,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             out.text(&String::from_utf8_lossy(&script))
         }
         Command::Man { folder } => {
-            clap_mangen::generate_to(Arguments::command(), folder).map_err(Failure::from)
+            let fail = |error| Failure::new(format!("{}: {error}", folder.display()));
+            clap_mangen::generate_to(Arguments::command(), &folder).map_err(fail)
         }
     }
     .map(|()| ExitCode::SUCCESS)
@@ -203,6 +206,53 @@ mod tests {
             assert_eq!(parsed, address::Sid::Text(sid.to_string()));
             assert!(!arguments.json, "{sid}");
         }
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused_with_the_range() {
+        for (line, range) in [
+            ("homing member set m1 --id 0", "1..=1023"),
+            ("homing member set m1 --id 1024", "1..=1023"),
+            ("homing member set m1 --weight 1001", "0..=1000"),
+            ("homing farm set --port 0", "1..=65535"),
+            ("homing farm set --state-interval 9", "10..=60000"),
+            ("homing farm set --scale 0", "1..=1000"),
+            ("homing farm set --id 16777216", "0..=16777215"),
+            ("homing farm set --fabric-mtu 1279", "1280..=9216"),
+            ("homing farm set --eject-max 101", "0..=100"),
+            ("homing farm set --sessions-max 1023", "1024..=16777216"),
+            (
+                "homing service add 10.80.0.1:80 --idle-timeout 0",
+                "1..=31536000",
+            ),
+            (
+                "homing service add 10.80.0.1:80 --absolute-timeout 31536001",
+                "1..=31536000",
+            ),
+            (
+                "homing service add 10.80.0.1:80 --max-age 31536001",
+                "0..=31536000",
+            ),
+            ("homing service add 10.80.0.1:80 --home-wait 61", "1..=60"),
+            ("homing debug scale 1001", "1..=1000"),
+            ("homing debug fill 16777217", "0..=16777216"),
+            ("homing debug state m2 weight=1001", "0 to 1000"),
+            (
+                "homing session set abcdef --home m1 --version 0",
+                "1..=4294967295",
+            ),
+        ] {
+            let error = Arguments::try_parse_from(line.split(' ')).err().unwrap();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(range), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_named() {
+        let arguments = Arguments::try_parse_from(["homing", "man", "/dev/null/man"]).unwrap();
+        let failure = run(arguments).err().unwrap().to_string();
+        assert!(failure.starts_with("/dev/null/man: "), "{failure}");
     }
 
     #[test]

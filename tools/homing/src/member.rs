@@ -5,7 +5,10 @@
 use crate::address;
 use crate::out::Failure;
 use crate::out::Out;
+use crate::range;
+use crate::refused;
 use crate::show;
+use clap::value_parser;
 use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
@@ -92,13 +95,13 @@ pub struct Set {
     /// Name of the member
     name: String,
     /// Number of the member, 1 to 1023, the same on every member; needed for a new one
-    #[arg(long)]
+    #[arg(long, value_parser = value_parser!(u32).range(range::MEMBER_ID))]
     id: Option<u32>,
     /// Address for farm traffic; needed for a new one
     #[arg(long)]
     addr: Option<IpAddr>,
     /// Share of new sessions, 0 to 1000
-    #[arg(long)]
+    #[arg(long, value_parser = value_parser!(u32).range(range::WEIGHT))]
     weight: Option<u32>,
     /// What the member shall do
     #[arg(long)]
@@ -137,13 +140,14 @@ impl Command {
         match self {
             Command::Set(set) => {
                 let request = set.request(&mut client)?;
-                client.set(&request)?;
+                refused::set(&mut client, &request)?;
                 out.done()
             }
             Command::Del { member } => {
                 let members = client.members()?;
                 let id = address::member(&members, member)?.id;
-                client.set(&Request::new(cmd::MEMBER_DEL).u32(member::ID, id))?;
+                let request = Request::new(cmd::MEMBER_DEL).u32(member::ID, id);
+                refused::set(&mut client, &request)?;
                 out.done()
             }
             Command::Up { member } => order(out, &mut client, member, AdminState::Up, |r| r),
@@ -178,7 +182,7 @@ fn order(
     let request = Request::new(cmd::MEMBER_SET)
         .u32(member::ID, id)
         .u32(member::ADMIN, state as u32);
-    client.set(&more(request))?;
+    refused::set(client, &more(request))?;
     out.done()
 }
 

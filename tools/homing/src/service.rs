@@ -5,7 +5,10 @@
 use crate::address;
 use crate::out::Failure;
 use crate::out::Out;
+use crate::range;
+use crate::refused;
 use crate::show;
+use clap::value_parser;
 use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
@@ -58,16 +61,16 @@ pub struct Add {
     #[arg(long)]
     insert: bool,
     /// Seconds without a request after which a session expires
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u32).range(range::TIMEOUT))]
     idle_timeout: Option<u32>,
     /// Seconds after which a session expires in any case
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u32).range(range::TIMEOUT))]
     absolute_timeout: Option<u32>,
     /// Domain of the cookie; empty for none
     #[arg(long)]
     domain: Option<String>,
     /// Max-Age of the cookie in seconds; 0 for a cookie that ends with the browser
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u32).range(range::MAX_AGE))]
     max_age: Option<u32>,
     /// SameSite of the cookie
     #[arg(long)]
@@ -79,7 +82,7 @@ pub struct Add {
     #[arg(long)]
     home_lost: Option<HomeLost>,
     /// Seconds of a home's silence for which its requests wait, with --home-lost wait
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u32).range(range::HOME_WAIT))]
     home_wait: Option<u32>,
 }
 
@@ -136,8 +139,10 @@ impl Command {
     pub fn run(&self, out: &Out) -> Result<(), Failure> {
         let mut client = Client::open()?;
         match self {
-            Command::Add(add) => client.set(&add.request())?,
-            Command::Del { service } => client.set(&named(cmd::SERVICE_DEL, *service))?,
+            Command::Add(add) => refused::set(&mut client, &add.request())?,
+            Command::Del { service } => {
+                refused::set(&mut client, &named(cmd::SERVICE_DEL, *service))?;
+            }
             Command::List => return show::services(out, &mut client),
         }
         out.done()

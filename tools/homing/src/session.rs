@@ -6,7 +6,10 @@ use crate::address;
 use crate::address::Sid;
 use crate::out::Failure;
 use crate::out::Out;
+use crate::range;
+use crate::refused;
 use crate::show;
+use clap::value_parser;
 use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
@@ -63,7 +66,7 @@ pub struct Set {
     #[arg(long)]
     origin: Option<String>,
     /// Higher versions win
-    #[arg(long)]
+    #[arg(long, value_parser = value_parser!(u32).range(range::VERSION))]
     version: u32,
     /// State of the association
     #[arg(long, default_value = "confirmed")]
@@ -106,11 +109,11 @@ impl Command {
                 let members = client.members()?;
                 let home = address::member(&members, member)?.id;
                 let request = sid.request(&mut client, cmd::SESSION_MOVE)?;
-                client.set(&request.u32(session::HOME, home))?;
+                refused::set(&mut client, &request.u32(session::HOME, home))?;
             }
             Command::End { sid } => {
                 let request = sid.request(&mut client, cmd::SESSION_END)?;
-                client.set(&request)?;
+                refused::set(&mut client, &request)?;
             }
             Command::Set(set) => set.run(&mut client)?,
         }
@@ -143,7 +146,7 @@ impl Set {
         if let Some(created) = self.created {
             request = request.uint(session::CREATED, created);
         }
-        Ok(client.set(&request)?)
+        refused::set(client, &request)
     }
 }
 

@@ -29,6 +29,7 @@ fn names(command: u8) -> &'static [&'static str] {
         cmd::KEY_SET => &consts::key::NAMES,
         cmd::DEBUG_SET => &consts::debug::NAMES,
         cmd::STATUS_GET => &consts::status::NAMES,
+        cmd::EXPLAIN => &consts::explain::NAMES,
         _ => &[],
     }
 }
@@ -173,6 +174,18 @@ mod tests {
         let text = explain(consts::cmd::MEMBER_SET, &sent(&[]), &tlvs);
         assert_eq!(text.as_deref(), Some("addr: refused"));
         assert_eq!(explain(consts::cmd::MEMBER_SET, &sent(&[]), &[]), None);
+    }
+
+    #[test]
+    fn every_command_that_takes_attributes_has_their_names() {
+        for (command, name) in (1u8..).zip(consts::cmd::NAMES) {
+            let known = !names(command).is_empty();
+            assert!(known || name.ends_with("-ntf"), "{name}");
+        }
+        let request = sent(&[DefaultNla::new(consts::explain::CLIENT, vec![0; 3])]);
+        let tlvs = ack(Some("invalid attribute length"), OFFS, 20);
+        let text = explain(consts::cmd::EXPLAIN, &request, &tlvs);
+        assert_eq!(text.as_deref(), Some("client: invalid attribute length"));
     }
 
     #[test]

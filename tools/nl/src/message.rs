@@ -10,6 +10,7 @@ use homing_pure::uapi::consts;
 use netlink_packet_core::DecodeError;
 use netlink_packet_core::DefaultNla;
 use netlink_packet_core::Emitable;
+use netlink_packet_core::Nla;
 use netlink_packet_core::NlaBuffer;
 use netlink_packet_core::NlasIterator;
 use netlink_packet_core::ParseableParametrized;
@@ -89,6 +90,14 @@ impl Request {
         let mut bytes = vec![0; inner.attributes.as_slice().buffer_len()];
         inner.attributes.as_slice().emit(&mut bytes);
         self.bytes(kind | NLA_F_NESTED, &bytes)
+    }
+
+    /// The u16 that was added last under a name; `None` when there is none.
+    pub fn number(&self, kind: u16) -> Option<u16> {
+        let nla = self.attributes.iter().rfind(|nla| nla.kind() == kind)?;
+        let mut bytes = [0; 2];
+        (nla.value_len() == bytes.len()).then(|| nla.emit_value(&mut bytes))?;
+        Some(u16::from_ne_bytes(bytes))
     }
 
     /// Whether no attribute was added.
