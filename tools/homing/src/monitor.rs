@@ -70,6 +70,11 @@ impl Monitor {
                 Ok(event) => event,
                 Err(error @ Error::Overrun) => {
                     eprintln!("homing: {error}");
+                    if out.is_json() {
+                        out.text(&format!("{}\n", lost_json(now())))?;
+                    }
+                    // A change of the members may be among what was lost.
+                    members = client.members()?;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -85,9 +90,7 @@ impl Monitor {
             if stale {
                 members = client.members()?;
             }
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let now = now();
             match out.is_json() {
                 true => out.text(&format!("{}\n", event_json(&event, &members, now)))?,
                 false => out.text(&format!("{}\n", event_line(&event, &members, now)))?,
@@ -96,6 +99,23 @@ impl Monitor {
         }
         Ok(())
     }
+}
+
+/// The time since 1970.
+fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// What opens every line for programs: the name of the event, and when it was read.
+fn head_json(name: &str, now: Duration) -> Value {
+    json!({ "event": name, "time_ms": u64::try_from(now.as_millis()).unwrap_or(u64::MAX) })
+}
+
+/// That events are missing between the line before and the next one, for programs.
+fn lost_json(now: Duration) -> Value {
+    head_json("lost", now)
 }
 
 /// An event for programs: `event` names its group, the rest is the noun it is about.
@@ -120,8 +140,7 @@ fn event_json(event: &Event, members: &[Member], now: Duration) -> Value {
         }
         Event::Resync { id, name } => ("resync", None, json!({ "id": id, "name": name })),
     };
-    let mut whole =
-        json!({ "event": name, "time_ms": u64::try_from(now.as_millis()).unwrap_or(u64::MAX) });
+    let mut whole = head_json(name, now);
     if let (Some(whole), Some(noun)) = (whole.as_object_mut(), noun.as_object_mut()) {
         if let Some(cause) = cause {
             whole.insert("cause".to_string(), json!(cause));
@@ -209,6 +228,14 @@ mod tests {
         assert_eq!(
             line,
             "22:13:20.123 session  move    AAAA home m2 version 65537 confirmed"
+        );
+    }
+
+    #[test]
+    fn a_gap_is_a_line_of_its_own() {
+        assert_eq!(
+            lost_json(NOW).to_string(),
+            r#"{"event":"lost","time_ms":1700000000123}"#
         );
     }
 
