@@ -13,9 +13,9 @@ def program():
     return os.environ.get("HOMING_CLI") or shutil.which("homing")
 
 
-def homing(*words, ns=None, check=True):
+def homing(*words, ns=None, check=True, timeout=120):
     """Runs `homing WORDS`; returns CompletedProcess, raises shell.Failed on another status than 0."""
-    return shell.run(program() or "homing", *words, ns=ns, check=check)
+    return shell.run(program() or "homing", *words, ns=ns, check=check, timeout=timeout)
 
 
 def read(*words, ns=None):

@@ -16,29 +16,33 @@ def make_key():
         file.write(secrets.token_hex(32) + "\n")
 
 
-def configure(member, state):
+def configure(member, state, deadline=None):
     """Gives `member` the farm's key, members and the service in both families, then attaches its eth0."""
+    deadline = deadline or wait.Deadline(120)
+
+    def homing(*words):
+        cli.homing(*words, ns=member, timeout=deadline.left())
+
     options = state["options"]
-    cli.homing("key", "set", KEY_FILE, ns=member)
+    homing("key", "set", KEY_FILE)
     for other in state["members"]:
         weight = options.get("weights", {}).get(other, 100)
-        cli.homing("member", "set", other, "--id", layout.number(other), "--addr",
-                   layout.farm_address(other, options.get("farm_family") == 6),
-                   "--weight", weight, "--state", "up", ns=member)
+        homing("member", "set", other, "--id", layout.number(other), "--addr",
+               layout.farm_address(other, options.get("farm_family") == 6), "--weight", weight, "--state", "up")
     if options.get("scale"):
-        cli.homing("debug", "scale", options["scale"], ns=member)
+        homing("debug", "scale", options["scale"])
     policy = ["--policy", options["policy"]] if options.get("policy") else []
     insert = [] if options.get("insert", True) else ["--no-insert"]
     for six in (False, True):
-        cli.homing("service", "add", cli.service(six=six), *policy, *insert, ns=member)
+        homing("service", "add", cli.service(six=six), *policy, *insert)
     if not options.get("push", True):
-        cli.homing("debug", "push", "off", ns=member)
-    cli.homing("attach", "eth0", ns=member)
+        homing("debug", "push", "off")
+    homing("attach", "eth0")
 
 
-def configure_all(members, state):
+def configure_all(members, state, deadline=None):
     """Configures several members at once."""
-    netns.in_parallel([(None, lambda m=member: configure(m, state)) for member in members])
+    netns.in_parallel([(None, lambda m=member: configure(m, state, deadline)) for member in members])
 
 
 def not_seen(members, living):

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 
-from . import cli, config, layout, module, netns, servers, state, topology
+from . import cli, config, layout, module, netns, servers, state, topology, wait
 
 
 class Refused(Exception):
@@ -38,12 +38,13 @@ def apply_entry(farm):
                    [name for name in living if name == farm["entry"]])
 
 
-def up(count=3, with_config=True, kind=None, **options):
-    """Builds the farm; on failure says why, and leaves what there is for `down`.
+def up(count=3, with_config=True, kind=None, seconds=60.0, **options):
+    """Builds the farm within `seconds`; on failure says why, and leaves what there is for `down`.
 
     `options`: policy (rr, p2c), push (bool), scale, nic_offload (on, off), weights ({"m1": 50}),
     farm_family (4, 6), insert (bool).
     """
+    deadline = wait.Deadline(seconds)  # one for all, so that a farm that cannot come up says so in time
     options = {"policy": None, "push": True, "scale": None, "nic_offload": "on", "weights": {}, "farm_family": 4,
                "insert": True, **options}
     if not 1 <= count <= layout.MOST:
@@ -67,11 +68,11 @@ def up(count=3, with_config=True, kind=None, **options):
     if options["nic_offload"] == "off":
         topology.offload(names, on=False)
     apply_entry(farm)
-    netns.in_parallel([(None, lambda n=name: servers.start(n, kind)) for name in names])
+    netns.in_parallel([(None, lambda n=name: servers.start(n, kind, deadline)) for name in names])
     if with_config:
         config.make_key()
-        config.configure_all(names, farm)
-        config.wait_up(names)
+        config.configure_all(names, farm, deadline)
+        config.wait_up(names, deadline.left())
 
 
 def entry(target):

@@ -2,6 +2,7 @@
 """The HTTP servers of the members: those that Debian ships, as it ships them, and Python's http.server."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -171,41 +172,43 @@ def _write(member, name, form, **more):
     return path
 
 
-def _start_nginx(member, listens=(f"{layout.VIP4}:80", f"[{layout.VIP6}]:80 ipv6only=on",
+def _start_nginx(member, deadline, listens=(f"{layout.VIP4}:80", f"[{layout.VIP6}]:80 ipv6only=on",
                                   f"{layout.VIP4}:8080", f"[{layout.VIP6}]:8080 ipv6only=on"), log="access.log"):
     path = _write(member, "nginx.conf", _NGINX.replace("access.log", log),
                   listens="\n".join(f"    listen {one};" for one in listens))
     # It puts itself into the background after its sockets listen.
-    shell.run("nginx", "-c", path, "-e", f"{layout.folder(member)}/error.log", ns=member)
+    shell.run("nginx", "-c", path, "-e", f"{layout.folder(member)}/error.log", ns=member, timeout=deadline.left())
 
 
-def _start_apache(member):
+def _start_apache(member, deadline):
     modules = _write(member, "modules.conf", "".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in _APACHE_MODULES))
-    shell.run("apache2", "-f", _write(member, "apache.conf", _APACHE, modules=modules), "-k", "start", ns=member)
+    shell.run("apache2", "-f", _write(member, "apache.conf", _APACHE, modules=modules), "-k", "start", ns=member,
+              timeout=deadline.left())
 
 
-def _start_lighttpd(member):
-    shell.run("lighttpd", "-f", _write(member, "lighttpd.conf", _LIGHTTPD), ns=member)
+def _start_lighttpd(member, deadline):
+    shell.run("lighttpd", "-f", _write(member, "lighttpd.conf", _LIGHTTPD), ns=member, timeout=deadline.left())
 
 
-def _start_haproxy(member):
-    _start_nginx(member, ("127.0.0.1:8081",), log="nginx.log")
-    _background(member, "haproxy", "-db", "-f", _write(member, "haproxy.conf", _HAPROXY), output=layout.access_log(member))
+def _start_haproxy(member, deadline):
+    _start_nginx(member, deadline, ("127.0.0.1:8081",), log="nginx.log")
+    _background(member, deadline, "haproxy", "-db", "-f", _write(member, "haproxy.conf", _HAPROXY),
+                output=layout.access_log(member))
 
 
-def _start_caddy(member):
+def _start_caddy(member, deadline):
     # Go makes MPTCP listeners by itself where a program is built for Go 1.24 or later.
-    _background(member, "caddy", "run", "--adapter", "caddyfile", "--config", _write(member, "caddy.conf", _CADDY),
-                environment={"GODEBUG": "multipathtcp=2", "HOME": layout.folder(member)})
+    _background(member, deadline, "caddy", "run", "--adapter", "caddyfile",
+                "--config", _write(member, "caddy.conf", _CADDY), environment={"GODEBUG": "multipathtcp=2", "HOME": layout.folder(member)})
 
 
-def _start_node(member):
-    _background(member, "node", _write(member, "server.js", _NODE), layout.folder(member), f"{layout.RUN}/files",
+def _start_node(member, deadline):
+    _background(member, deadline, "node", _write(member, "server.js", _NODE), layout.folder(member), f"{layout.RUN}/files",
                 layout.VIP4, layout.VIP6)
 
 
-def _background(member, *command, output=None, environment=None):
+def _background(member, deadline, *command, output=None, environment=None):
     """Starts a program that stays in the foreground; returns when it listens on every VIP and port."""
     folder = layout.folder(member)
     with netns.inside(member), open(f"{folder}/error.log", "ab") as log, open(output or log.name, "ab") as out:
@@ -218,32 +221,35 @@ def _background(member, *command, output=None, environment=None):
             raise RuntimeError(f"{member}: {command[0]} ended with {server.returncode}, see {folder}/error.log")
         lines = shell.run("ss", "-Hltn", ns=member).stdout.splitlines()
         return wanted <= {line.split()[3] for line in lines} or wait.Explained(f"{lines}")
-    wait.until(f"{command[0]} of {member} listens", listens, seconds=40, pause=0.2)
+    wait.until(f"{command[0]} of {member} listens", listens, seconds=deadline.left(), pause=0.2)
     server.returncode = 0  # it outlives this program; `down` ends it by its namespace
 
 
-def _start_python(member, mptcp):
+def _start_python(member, deadline, mptcp):
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "httpd.py")
     command = [sys.executable, script, member] + (["--mptcp"] if mptcp else [])
     with netns.inside(member), open(f"{layout.folder(member)}/error.log", "ab") as log:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=log, start_new_session=True)
+    if not select.select([server.stdout], [], [], deadline.left())[0]:
+        raise wait.TimedOut(f"{member}: the Python server said nothing, see {log.name}")
     if server.stdout.readline() != b"ready\n":
         raise RuntimeError(f"{member}: the Python server did not start, see {log.name}")
     server.stdout.close()
     server.returncode = 0  # it outlives this program; `down` ends it by its namespace
 
 
-def start(member, kind):
+def start(member, kind, deadline=None):
     """Starts the server of `member`; returns when its sockets listen."""
+    deadline = deadline or wait.Deadline(40)
     os.makedirs(layout.folder(member), exist_ok=True)
     os.makedirs(layout.big_folder(), exist_ok=True)
     open(layout.access_log(member), "ab").close()
     if kind in ("python", "mptcp"):
-        _start_python(member, kind == "mptcp")
+        _start_python(member, deadline, kind == "mptcp")
     elif kind != "none":
         {"nginx": _start_nginx, "apache": _start_apache, "lighttpd": _start_lighttpd, "haproxy": _start_haproxy,
-         "caddy": _start_caddy, "node": _start_node}[kind](member)
+         "caddy": _start_caddy, "node": _start_node}[kind](member, deadline)
 
 
 def stop(member):

@@ -24,6 +24,18 @@ def until(what, probe, seconds=10.0, pause=0.05):
         time.sleep(pause)
 
 
+class Deadline:
+    """One moment by which several things in a row have to be done."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self):
+        """Seconds until then; a hundredth when it has passed, so that what is ready is still found ready."""
+        return max(self._end - time.monotonic(), 0.01)
+
+
 class Explained(str):
     """A false answer of a probe, with its reason."""
 
