@@ -109,10 +109,12 @@ demo: | setup-quiet ## a farm of three at work, and the proofs of what it does
 shell: | setup-quiet ## a shell inside that farm
 	@qemu/run --cpus 1 --mem 1536M --timeout 86400 --interactive -- selftests/demo --shell
 
-install: ## module for the running kernel, where modprobe finds it
+# With KDIR= the module is of another kernel than the one that runs: it says itself of which.
+install: ## module for the running kernel (KDIR=DIR: for that one), where modprobe finds it
 	$(MAKE) modules HOST=1
-	install -D -m 644 build/host/homing.ko $(DESTDIR)/lib/modules/$$(uname -r)/updates/homing.ko
-	$(if $(DESTDIR),,depmod $$(uname -r))
+	release=$$(modinfo -F vermagic build/host/homing.ko | cut -d' ' -f1); [ -n "$$release" ] && \
+	install -D -m 644 build/host/homing.ko $(DESTDIR)/lib/modules/$$release/updates/homing.ko \
+		$(if $(DESTDIR),,&& depmod $$release)
 
 clean: ## remove what was built here; the cache stays
 	rm -rf build

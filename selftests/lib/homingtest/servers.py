@@ -200,12 +200,13 @@ def _start_haproxy(member, deadline):
 def _start_caddy(member, deadline):
     # Go makes MPTCP listeners by itself where a program is built for Go 1.24 or later.
     _background(member, deadline, "caddy", "run", "--adapter", "caddyfile",
-                "--config", _write(member, "caddy.conf", _CADDY), environment={"GODEBUG": "multipathtcp=2", "HOME": layout.folder(member)})
+                "--config", _write(member, "caddy.conf", _CADDY),
+                environment={"GODEBUG": "multipathtcp=2", "HOME": layout.folder(member)})
 
 
 def _start_node(member, deadline):
-    _background(member, deadline, "node", _write(member, "server.js", _NODE), layout.folder(member), f"{layout.RUN}/files",
-                layout.VIP4, layout.VIP6)
+    _background(member, deadline, "node", _write(member, "server.js", _NODE), layout.folder(member),
+                f"{layout.RUN}/files", layout.VIP4, layout.VIP6)
 
 
 def _background(member, deadline, *command, output=None, environment=None):
