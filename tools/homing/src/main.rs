@@ -249,6 +249,34 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_tells_every_option_of_a_service_and_every_key_of_a_belief() {
+        let manual = include_str!("../../../docs/operations.md");
+        let whole = Arguments::command();
+        let service = whole.find_subcommand("service").unwrap();
+        let add = service.find_subcommand("add").unwrap();
+        let own = add.get_arguments().filter(|option| !option.is_global_set());
+        let names: Vec<&str> = own.filter_map(|option| option.get_long()).collect();
+        assert!(names.len() > 10, "{names:?}");
+        for name in names {
+            let told = ["`", " ", "["].map(|end| manual.contains(&format!("`--{name}{end}")));
+            assert!(told.contains(&true), "{name}");
+        }
+        let debug = whole.find_subcommand("debug").unwrap();
+        let state = debug.find_subcommand("state").unwrap();
+        let beliefs = state
+            .get_arguments()
+            .find(|one| one.get_id() == "beliefs")
+            .and_then(|one| one.get_help())
+            .unwrap()
+            .to_string();
+        let keys = beliefs.split(' ').filter_map(|word| word.split_once('='));
+        assert_eq!(keys.clone().count(), 7);
+        for (key, _) in keys {
+            assert!(manual.contains(&format!("`{key}=`")), "{key}");
+        }
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_written_to_is_named() {
         let arguments = Arguments::try_parse_from(["homing", "man", "/dev/null/man"]).unwrap();
         let failure = run(arguments).err().unwrap().to_string();
