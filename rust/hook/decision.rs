@@ -26,10 +26,11 @@ use crate::{
     kapi::time,
     table::{
         config::Config,
-        member::{Clock, Member, State},
+        member::{Member, State},
         service::{HomeLost, Service},
         session::{Applied, Key},
     },
+    uapi::consts::HomeStanding,
     wire::{
         addr::Addr,
         control::{AdminState, Association},
@@ -238,14 +239,14 @@ pub(super) fn at_home(
     let entry = net.sessions.get(guard, key);
     let known = entry.map(|e| e.association(key));
     let now = net.now();
-    let s = &service.settings;
+    let last = config.timeouts(claims.group);
     // Here the id's own home is beside the point: the entry member has been told that it is us.
     let claims = Claims {
         home: config.local,
         ..claims
     };
     let me = config.local;
-    match session::resolve(known.as_ref(), &claims, me, now, s.idle_s, s.absolute_s) {
+    match session::resolve(known.as_ref(), &claims, me, now, last.idle, last.absolute) {
         Resolve::Ended => {
             net.count(Reason::SidEnded);
             known.map_or(Home::Serve, Home::NotMine)
@@ -326,14 +327,14 @@ fn by_sid(
     let entry = net.sessions.get(guard, &key);
     let known = entry.map(|e| e.association(&key));
     let now = net.now();
-    let s = &service.settings;
+    let last = config.timeouts(claims.group);
     let home = match session::resolve(
         known.as_ref(),
         &claims,
         config.local,
         now,
-        s.idle_s,
-        s.absolute_s,
+        last.idle,
+        last.absolute,
     ) {
         Resolve::Known { home } => {
             net.count(Reason::SidKnown);
@@ -362,19 +363,15 @@ fn by_sid(
         group: claims.group,
         flags: 0,
     });
-    let clock = net.clock(config);
-    // A member that is drained by moving its sessions is there, but not for the next connection.
-    let alive = config
-        .member(home)
-        .is_some_and(|m| m.state(guard, config, &clock) != State::Down && !m.live.moves(now));
-    let owner = if alive {
-        home
-    } else if let Some(chosen) = without_home(guard, config, service, &clock, home) {
-        return Some(chosen);
-    } else {
-        rehome(host, guard, config, service, &base)?
+    let standing = standing(host, guard, config, service, home);
+    let serves = standing == HomeStanding::Serves;
+    let owner = match standing {
+        HomeStanding::Serves => home,
+        HomeStanding::Moves | HomeStanding::Gone => rehome(host, guard, config, service, &base)?,
+        HomeStanding::Unavailable => return Some(Chosen::Unavailable),
+        HomeStanding::Waits => return Some(Chosen::Wait),
     };
-    if alive && known.is_none() && home == config.local {
+    if serves && known.is_none() && home == config.local {
         // Dropped while tentative, or never heard of: the id is enough to make it again.
         let again = Association {
             origin: config.local,
@@ -383,7 +380,7 @@ fn by_sid(
         };
         store(host, guard, config, &again, Cause::New);
     }
-    if alive && entry.is_some() {
+    if serves && entry.is_some() {
         shown(host, guard, config, &key);
     }
     Some(Chosen::To(Choice {
@@ -393,31 +390,38 @@ fn by_sid(
     }))
 }
 
-/// What a request gets whose session's home cannot serve, other than a new home. Only where it is
-/// dead: one that an operator has set down, or taken out, is not expected back.
-fn without_home(
+/// How a session's home stands to the session's next connection, at a service of its group.
+pub(super) fn standing(
+    host: &Host,
     guard: &Guard,
     config: &Config,
     service: &Service,
-    clock: &Clock,
     home: u16,
-) -> Option<Chosen> {
-    let s = &service.settings;
-    let member = config.member(home)?;
-    if s.home_lost == HomeLost::Repick || member.live.admin() == AdminState::Down {
-        return None;
+) -> HomeStanding {
+    let Some(member) = config.member(home) else {
+        return HomeStanding::Gone;
+    };
+    let clock = host.net.clock(config);
+    if member.state(guard, config, &clock) != State::Down {
+        // One that is drained by moving its sessions is there, but not for the next connection.
+        return if member.live.moves(host.net.now()) {
+            HomeStanding::Moves
+        } else {
+            HomeStanding::Serves
+        };
     }
-    if member.seen(guard, config, clock).state != State::Down {
-        return None;
+    let s = &service.settings;
+    // One that an operator has set down, or taken out, is not expected back.
+    if s.home_lost == HomeLost::Repick || member.live.admin() == AdminState::Down {
+        return HomeStanding::Gone;
     }
     let scale = u64::from(config.farm.scale);
     let patience_ms = u64::from(s.home_wait_s).saturating_mul(scale.saturating_mul(1000));
-    let waits = s.home_lost == HomeLost::Wait && member.silent_ms(clock) < patience_ms;
-    Some(if waits {
-        Chosen::Wait
+    if s.home_lost == HomeLost::Wait && member.silent_ms(&clock) < patience_ms {
+        HomeStanding::Waits
     } else {
-        Chosen::Unavailable
-    })
+        HomeStanding::Unavailable
+    }
 }
 
 /// The member that every member picks for a session whose home cannot serve.

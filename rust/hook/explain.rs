@@ -13,67 +13,82 @@ use crate::{
         session::{self, Resolve},
         sid::{self, Claims}, //
     },
-    table::{config::Config, member::State as MemberState, session::Key},
-    uapi::consts::Verdict,
+    table::{config::Config, service::Service, session::Key},
+    uapi::consts::{HomeStanding, Verdict},
     wire::addr::Tuple,
 };
 
 /// What becomes of a request with a session id.
-pub(crate) struct Session {
+pub(crate) struct Session<'a> {
     /// Why.
     pub(crate) verdict: Verdict,
     /// What the id says, and its key; `None` when it is not of this farm.
     pub(crate) claims: Option<(Claims, Key)>,
-    /// The member that gets the request; 0 when one would be selected.
+    /// The service that is asked; `None` when none is of the id's group.
+    pub(crate) service: Option<&'a Service>,
+    /// The session's home; 0 when one would be selected for a new session.
     pub(crate) target: u16,
-    /// The member that would, if the target is down.
+    /// How that stands to the request.
+    pub(crate) standing: Option<HomeStanding>,
+    /// The member that every member selects when the home does not serve; `None` too when nobody
+    /// can.
     pub(crate) successor: Option<u16>,
+    /// Nobody would be told of the successor.
+    pub(crate) minority: bool,
 }
 
-/// Explains a session id, given as text.
-pub(crate) fn session(host: &Host, guard: &Guard, config: &Config, text: &[u8; 32]) -> Session {
+/// Explains a session id, given as text, to a service; without one, to the first of its group.
+pub(crate) fn session<'a>(
+    host: &Host,
+    guard: &Guard,
+    config: &'a Config,
+    service: Option<&'a Service>,
+    text: &[u8; 32],
+) -> Session<'a> {
     let net = &host.net;
-    let forged = Session {
+    let mut why = Session {
         verdict: Verdict::Forged,
         claims: None,
+        service,
         target: 0,
+        standing: None,
         successor: None,
+        minority: false,
     };
     let opened =
         sid::decode(text).and_then(|sid| Some((net.keys.read(guard)?.open_sid(&sid)?, sid.key())));
     let Some((claims, key)) = opened else {
-        return forged;
+        return why;
     };
-    // Its group's first service has the timeouts that the sweep goes by, too.
     let group = claims.group;
-    let Some(service) = config.services.iter().find(|s| s.settings.group == group) else {
-        return forged;
+    let first = || config.services.iter().find(|s| s.settings.group == group);
+    let asked = service.or_else(|| first().map(|s| &**s));
+    let Some(service) = asked.filter(|s| s.settings.group == group) else {
+        return why;
     };
+    why.service = Some(service);
     let entry = net.sessions.get(guard, &key);
     let known = entry.map(|e| e.association(&key));
-    let (s, now) = (&service.settings, net.now());
+    let (last, now) = (config.timeouts(group), net.now());
     let me = config.local;
-    let (verdict, target) =
-        match session::resolve(known.as_ref(), &claims, me, now, s.idle_s, s.absolute_s) {
+    (why.verdict, why.target) =
+        match session::resolve(known.as_ref(), &claims, me, now, last.idle, last.absolute) {
             Resolve::Known { home } => (Verdict::Known, home),
             Resolve::SidOnly { home } => (Verdict::Alone, home),
             Resolve::Expired => (Verdict::Expired, 0),
             Resolve::Ended => (Verdict::Ended, 0),
         };
-    let down = target != 0
-        && config
-            .member(target)
-            .is_none_or(|m| m.state(guard, config, &net.clock(config)) == MemberState::Down);
-    Session {
-        verdict,
-        claims: Some((claims, key)),
-        target,
-        successor: if down {
-            decision::successor(host, guard, config, service, &key)
-        } else {
-            None
-        },
+    why.claims = Some((claims, key));
+    if why.target != 0 {
+        let standing = decision::standing(host, guard, config, service, why.target);
+        why.standing = Some(standing);
+        if let HomeStanding::Moves | HomeStanding::Gone = standing {
+            why.successor = decision::successor(host, guard, config, service, &key);
+        }
     }
+    let moves = why.successor.is_some_and(|id| id != why.target);
+    why.minority = moves && !decision::majority(host, config);
+    why
 }
 
 /// What is known of a connection.
@@ -86,6 +101,8 @@ pub(crate) struct Connection {
     pub(crate) directory: [Option<u16>; PLACES],
     /// The owner that has listed it here; 0 for none.
     pub(crate) listed: u16,
+    /// A service has its address and port.
+    pub(crate) service: bool,
 }
 
 /// Explains a connection.
@@ -99,5 +116,6 @@ pub(crate) fn connection(host: &Host, guard: &Guard, config: &Config, tuple: &Tu
         session: flow.and_then(|f| f.terms().session),
         directory: directory::places(config, tuple),
         listed,
+        service: config.service(&tuple.vip, tuple.vip_port).is_some(),
     }
 }

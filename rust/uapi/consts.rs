@@ -565,6 +565,57 @@ impl Verdict {
     }
 }
 
+/// How the home of a session stands to the session's next connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum HomeStanding {
+    /// It gets it.
+    Serves = 0,
+    /// It is drained by moving its sessions; another member is selected.
+    Moves = 1,
+    /// It is down, or no member any more; another member is selected.
+    Gone = 2,
+    /// It is down, and the service lets no other serve; the client gets a response 503.
+    Unavailable = 3,
+    /// The same, but it may come back; the client gets nothing yet.
+    Waits = 4,
+}
+
+impl HomeStanding {
+    /// Every value, in the order of their numbers.
+    #[rustfmt::skip]
+    pub const ALL: [Self; 5] = [
+        Self::Serves,
+        Self::Moves,
+        Self::Gone,
+        Self::Unavailable,
+        Self::Waits,
+    ];
+
+    /// The value with this number; `None` when the contract has no such value.
+    pub const fn from_u32(value: u32) -> Option<Self> {
+        match value {
+            0 => Some(Self::Serves),
+            1 => Some(Self::Moves),
+            2 => Some(Self::Gone),
+            3 => Some(Self::Unavailable),
+            4 => Some(Self::Waits),
+            _ => None,
+        }
+    }
+
+    /// The name as the contract spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serves => "serves",
+            Self::Moves => "moves",
+            Self::Gone => "gone",
+            Self::Unavailable => "unavailable",
+            Self::Waits => "waits",
+        }
+    }
+}
+
 /// What a farm key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -931,7 +982,8 @@ pub mod explain {
     pub const KEY: u16 = 10;
     /// Member that gets the request; 0 when one would be selected by the service's policy.
     pub const TARGET: u16 = 11;
-    /// Of a session whose target is down, the member that every member selects instead.
+    /// Of a session whose home moves or is gone, the member that every member selects; the target
+    /// again if it moves and nobody else can serve. Absent when nobody can.
     pub const SUCCESSOR: u16 = 12;
     /// Of a connection, the member that has the socket, as far as this member knows; 0 for
     /// unknown.
@@ -940,9 +992,16 @@ pub mod explain {
     pub const DIRECTORY: u16 = 14;
     /// Of a connection, the owner that has listed it with this member; 0 for none.
     pub const LISTED: u16 = 15;
+    /// Of a session with a target, how that stands to the next connection.
+    pub const STANDING: u16 = 16;
+    /// Of a session with another successor than its target, 1 when this member hears too little of
+    /// the farm to tell anybody of the new home.
+    pub const MINORITY: u16 = 17;
+    /// Of a connection, 1 when a service has its virtual address and port.
+    pub const SERVICE: u16 = 18;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 15] = [
+    pub const NAMES: [&str; 18] = [
         "sid",
         "client",
         "client-port",
@@ -958,6 +1017,9 @@ pub mod explain {
         "owner",
         "directory",
         "listed",
+        "standing",
+        "minority",
+        "service",
     ];
 }
 
@@ -1233,7 +1295,9 @@ pub mod cmd {
     pub const STATUS_GET: u8 = 22;
     /// The configuration has changed.
     pub const CONFIG_NTF: u8 = 23;
-    /// Say where a session or a connection goes, and why. Changes nothing.
+    /// Say where a session or a connection goes, and why. Changes nothing. A session is asked for
+    /// at the service of vip and port, without them at the first service of its group; the reply
+    /// says which.
     pub const EXPLAIN: u8 = 24;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]

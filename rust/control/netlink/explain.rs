@@ -22,10 +22,13 @@ use crate::{
         GROUP,
         KEY,
         LISTED,
+        MINORITY,
         NAMED,
         OWNER,
         PORT,
+        SERVICE,
         SID,
+        STANDING,
         SUCCESSOR,
         TARGET,
         VERDICT,
@@ -51,12 +54,39 @@ fn session(request: &Request<'_>) -> Result {
     let Ok(text) = <&[u8; 32]>::try_from(attr.text()) else {
         return Err(request.refuse(&attr, c"sid: is not 32 characters of base64url"));
     };
+    let place = match (request.attr(VIP), request.attr(PORT)) {
+        (None, None) => None,
+        (vip, _) => {
+            let missing = c"vip: and port belong together";
+            let port = request.need(PORT, missing)?.u16()?;
+            let vip = vip.map_or_else(|| request.need(VIP, missing), Ok)?;
+            Some((Addr(vip.array()?), port, vip))
+        }
+    };
     genl::reply(request, 512, |w| {
         let guard = rcu::read_lock();
         let config = host.net.config(&guard).ok_or(ENODEV)?;
-        let why = explain::session(&host, &guard, config, text);
+        let service = match &place {
+            None => None,
+            Some((vip, port, attr)) => match config.service(vip, *port) {
+                Some(service) => Some(&**service),
+                None => {
+                    let why = c"vip: no service has this address and port";
+                    return Err(request.refuse_as(ENOENT, Some(attr), why));
+                }
+            },
+        };
+        let why = explain::session(&host, &guard, config, service, text);
         w.u32(VERDICT, why.verdict as u32)?;
         w.u32(TARGET, why.target.into())?;
+        if let Some(service) = why.service {
+            w.bytes(VIP, &service.vip.0)?;
+            w.u16(PORT, service.port)?;
+        }
+        if let Some(standing) = why.standing {
+            w.u32(STANDING, standing as u32)?;
+            w.u8(MINORITY, why.minority.into())?;
+        }
         if let Some((claims, key)) = &why.claims {
             w.u32(NAMED, claims.home.into())?;
             w.u16(GROUP, claims.group)?;
@@ -88,6 +118,7 @@ fn connection(request: &Request<'_>) -> Result {
             w.u32(DIRECTORY, (*id).into())?;
         }
         w.u32(LISTED, known.listed.into())?;
+        w.u8(SERVICE, known.service.into())?;
         match known.session {
             Some(key) => w.bytes(KEY, &key),
             None => Ok(()),

@@ -208,6 +208,27 @@ enum homing_verdict {
 };
 
 /**
+ * enum homing_home_standing - How the home of a session stands to the
+ *   session's next connection.
+ * @HOMING_HOME_STANDING_SERVES: It gets it.
+ * @HOMING_HOME_STANDING_MOVES: It is drained by moving its sessions; another
+ *   member is selected.
+ * @HOMING_HOME_STANDING_GONE: It is down, or no member any more; another
+ *   member is selected.
+ * @HOMING_HOME_STANDING_UNAVAILABLE: It is down, and the service lets no other
+ *   serve; the client gets a response 503.
+ * @HOMING_HOME_STANDING_WAITS: The same, but it may come back; the client gets
+ *   nothing yet.
+ */
+enum homing_home_standing {
+	HOMING_HOME_STANDING_SERVES,
+	HOMING_HOME_STANDING_MOVES,
+	HOMING_HOME_STANDING_GONE,
+	HOMING_HOME_STANDING_UNAVAILABLE,
+	HOMING_HOME_STANDING_WAITS,
+};
+
+/**
  * enum homing_key_role - What a farm key may be used for.
  * @HOMING_KEY_ROLE_RECEIVE: Verifies what other members, cookies and session
  *   ids say.
@@ -346,6 +367,9 @@ enum {
 	HOMING_A_EXPLAIN_OWNER,
 	HOMING_A_EXPLAIN_DIRECTORY,
 	HOMING_A_EXPLAIN_LISTED,
+	HOMING_A_EXPLAIN_STANDING,
+	HOMING_A_EXPLAIN_MINORITY,
+	HOMING_A_EXPLAIN_SERVICE,
 
 	__HOMING_A_EXPLAIN_MAX,
 	HOMING_A_EXPLAIN_MAX = (__HOMING_A_EXPLAIN_MAX - 1)

@@ -183,6 +183,7 @@ mod tests {
             "homing debug scale 10",
             "homing completion bash",
             "homing explain --sid -bNdR8azrlQsOVXnk49VQ7Y8uDwwF945",
+            "homing explain --sid -bNdR8azrlQsOVXnk49VQ7Y8uDwwF945 --service [fd80::1]:80",
             "homing explain --flow 10.70.0.2:4000-10.80.0.1:80 -j",
             "homing explain --flow [fd70::2]:4000-[fd80::1]:80",
         ] {

@@ -489,4 +489,4 @@ fn status_text(status: &Status) -> String {
 
 #[cfg(test)]
 #[path = "show_test.rs"]
-mod tests;
+pub mod tests;

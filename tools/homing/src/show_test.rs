@@ -12,7 +12,7 @@ use homing_nl::consts::Policy;
 use homing_nl::consts::Reply;
 use homing_nl::consts::SameSite;
 
-fn example_service() -> Service {
+pub fn example_service() -> Service {
     Service {
         vip: "fd80::1".parse().unwrap(),
         port: 8080,

@@ -12,6 +12,7 @@ use homing_pure::uapi::consts::DrainMode;
 use homing_pure::uapi::consts::FlowRole;
 use homing_pure::uapi::consts::FlowState;
 use homing_pure::uapi::consts::HomeLost;
+use homing_pure::uapi::consts::HomeStanding;
 use homing_pure::uapi::consts::MemberState;
 use homing_pure::uapi::consts::Policy;
 use homing_pure::uapi::consts::Reply;
@@ -368,14 +369,22 @@ pub struct Explanation {
     pub key: Option<[u8; 16]>,
     /// Of a session, the member that gets the request; 0 when one would be selected.
     pub target: u32,
-    /// Of a session, who gets it since the target is down; 0 for none.
+    /// Of a session, the service that is asked.
+    pub service: Option<(IpAddr, u16)>,
+    /// Of a session with a target, how that stands to the next connection.
+    pub standing: Option<HomeStanding>,
+    /// Of a session whose target moves or is gone, who gets it; 0 for nobody.
     pub successor: u32,
+    /// Of a session with a successor, whether nobody is told of it.
+    pub minority: bool,
     /// Of a connection, its owner; 0 for unknown.
     pub owner: u32,
     /// Of a connection, the members to ask for its owner.
     pub directory: Vec<u32>,
     /// Of a connection, the owner that has listed it; 0 for none.
     pub listed: u32,
+    /// Of a connection, whether a service has its address and port.
+    pub served: bool,
 }
 
 impl Explanation {
@@ -389,10 +398,17 @@ impl Explanation {
             created: from.uint(CREATED),
             key: from.array(KEY),
             target: from.u32(TARGET).unwrap_or(0),
+            service: from
+                .array(VIP)
+                .map(|vip| Address(vip).ip())
+                .zip(from.u16(PORT)),
+            standing: from.u32(STANDING).and_then(HomeStanding::from_u32),
             successor: from.u32(SUCCESSOR).unwrap_or(0),
+            minority: from.u32(MINORITY) == Some(1),
             owner: from.u32(OWNER).unwrap_or(0),
             directory: from.all(DIRECTORY).filter_map(word).collect(),
             listed: from.u32(LISTED).unwrap_or(0),
+            served: from.u32(SERVICE) == Some(1),
         }
     }
 }
