@@ -116,6 +116,9 @@ pub(super) fn put_member(
     w.u32(member::LISTENERS, m.listeners())?;
     w.uint(member::LATENCY, latency_us.into())?;
     w.u8(member::TOLD, (m.local || m.live.told.load(Relaxed)).into())?;
+    if m.live.belief.read(guard).is_some() {
+        w.bytes(member::OVERRIDDEN, &[])?;
+    }
     if ordered.order.state == control::AdminState::Draining {
         let mode = if ordered.order.moves {
             DrainMode::Move

@@ -780,9 +780,11 @@ pub mod member {
     pub const DRAIN_FLOWS: u16 = 24;
     /// 1 when it has told this member all that it knows.
     pub const TOLD: u16 = 25;
+    /// Of what this member believes of it, something was set with debug-set.
+    pub const OVERRIDDEN: u16 = 26;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 25] = [
+    pub const NAMES: [&str; 26] = [
         "id",
         "name",
         "addr",
@@ -808,6 +810,7 @@ pub mod member {
         "drain-sessions",
         "drain-flows",
         "told",
+        "overridden",
     ];
 }
 

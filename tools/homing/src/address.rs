@@ -156,6 +156,7 @@ pub mod tests {
             generation: 4,
             latency_us: 2000,
             told: true,
+            overridden: false,
             drain: None,
         }
     }

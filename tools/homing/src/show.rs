@@ -80,7 +80,11 @@ impl Command {
             }
             Command::Status => {
                 let status = client.status()?;
-                out.print(|| status_json(&status), || status_text(&status))
+                let members = client.members()?;
+                out.print(
+                    || status_json(&status, &members),
+                    || status_text(&status, &members),
+                )
             }
         }
     }
@@ -93,10 +97,13 @@ pub fn overview(out: &Out) -> Result<(), Failure> {
     let members = client.members()?;
     out.print(
         || {
-            let members: Value = members.iter().map(member_json).collect();
-            json!({ "status": status_json(&status), "members": members })
+            let rows: Value = members.iter().map(member_json).collect();
+            json!({ "status": status_json(&status, &members), "members": rows })
         },
-        || format!("{}\n{}", status_text(&status), member_table(&members)),
+        || {
+            let status = status_text(&status, &members);
+            format!("{status}\n{}", member_table(&members))
+        },
     )
 }
 
@@ -168,6 +175,7 @@ pub fn member_json(member: &Member) -> Value {
         "generation": member.generation,
         "latency_us": member.latency_us,
         "told": member.told,
+        "overridden": member.overridden,
     })
 }
 
@@ -237,9 +245,7 @@ fn member_table(members: &[Member]) -> String {
             member.name.clone(),
             member.id.to_string(),
             member.addr.to_string(),
-            member
-                .state
-                .map_or(String::new(), |state| state.name().to_string()),
+            state_text(member),
             member.weight.to_string(),
             member.sessions.to_string(),
             member.flows.to_string(),
@@ -253,6 +259,15 @@ fn member_table(members: &[Member]) -> String {
         ]);
     }
     table.render("no members: 'homing member set NAME --id N --addr A' makes one")
+}
+
+/// What is believed of a member, and whether that was set for debugging.
+fn state_text(member: &Member) -> String {
+    let state = member.state.map_or("", |state| state.name());
+    match member.overridden {
+        true => format!("{state}, overridden"),
+        false => state.to_string(),
+    }
 }
 
 /// A session for programs.
@@ -420,7 +435,7 @@ fn stats_table(stats: &[(String, u64)]) -> String {
 }
 
 /// This member for programs.
-pub fn status_json(status: &Status) -> Value {
+pub fn status_json(status: &Status, members: &[Member]) -> Value {
     let member = Some(&status.member_name).filter(|_| status.member_id != 0);
     json!({
         "version": status.version,
@@ -438,6 +453,7 @@ pub fn status_json(status: &Status) -> Value {
         "push": status.push,
         "scale": status.scale,
         "clock_offset_s": status.clock_offset,
+        "overridden": overridden(members).collect::<Vec<_>>(),
         "boot": status.boot,
         "port": status.port,
         "state_interval_ms": status.state_interval,
@@ -447,7 +463,13 @@ pub fn status_json(status: &Status) -> Value {
     })
 }
 
-fn status_text(status: &Status) -> String {
+/// The members of which something else is believed than what is heard.
+fn overridden(members: &[Member]) -> impl Iterator<Item = &str> {
+    let set = members.iter().filter(|member| member.overridden);
+    set.map(|member| member.name.as_str())
+}
+
+fn status_text(status: &Status, members: &[Member]) -> String {
     let mut lines = vec![
         format!("homing {} on Linux {}", status.version, status.kernel),
         match status.member_id {
@@ -481,6 +503,7 @@ fn status_text(status: &Status) -> String {
     if status.clock_offset != 0 {
         switches.push(format!("clock {:+} s", status.clock_offset));
     }
+    switches.extend(overridden(members).map(|name| format!("{name} overridden")));
     if !switches.is_empty() {
         lines.push(format!("debug       {}", switches.join(", ")));
     }

@@ -78,7 +78,7 @@ fn json_has_the_promised_keys() {
         "vip port group policy cookie listeners",
     );
     has_keys(
-        &status_json(&Status::default()),
+        &status_json(&Status::default(), &[]),
         "version kernel member attached generation",
     );
 }
@@ -134,7 +134,7 @@ fn what_is_unknown_is_null() {
         )["owner"],
         Value::Null
     );
-    assert_eq!(status_json(&Status::default())["member"], Value::Null);
+    assert_eq!(status_json(&Status::default(), &[])["member"], Value::Null);
 }
 
 #[test]
@@ -174,14 +174,19 @@ fn the_status_says_what_is_unusual() {
         scale: 1,
         ..Status::default()
     };
-    assert!(!status_text(&usual).contains("debug"));
+    assert!(!status_text(&usual, &[]).contains("debug"));
     let unusual = Status {
         frozen: true,
         scale: 10,
         clock_offset: -5,
         ..Status::default()
     };
-    assert!(
-        status_text(&unusual).contains("debug       states frozen, push off, scale 10, clock -5 s")
-    );
+    let mut members = [example_member(1), example_member(2)];
+    members[1].overridden = true;
+    assert!(status_text(&unusual, &members)
+        .contains("debug       states frozen, push off, scale 10, clock -5 s, m2 overridden\n"));
+    assert_eq!(status_json(&usual, &members)["overridden"], json!(["m2"]));
+    assert!(status_text(&usual, &members).contains("debug       m2 overridden\n"));
+    assert_eq!(member_json(&members[1])["overridden"], json!(true));
+    assert!(member_table(&members).contains("  up, overridden  "));
 }

@@ -109,6 +109,8 @@ pub struct Member {
     pub latency_us: u64,
     /// Whether it has told this member all that it knows.
     pub told: bool,
+    /// Whether something of what is believed of it was set for debugging.
+    pub overridden: bool,
     /// What it drains, if it does.
     pub drain: Option<Drain>,
 }
@@ -165,6 +167,7 @@ impl Member {
             generation: from.u32(GENERATION).unwrap_or(0),
             latency_us: from.uint(LATENCY).unwrap_or(0),
             told: from.u32(TOLD) == Some(1),
+            overridden: from.bytes(OVERRIDDEN).is_some(),
             drain: Drain::read(from),
         })
     }
