@@ -1206,9 +1206,11 @@ pub mod status {
     pub const FABRIC_MTU: u16 = 20;
     /// Most sessions that are stored here.
     pub const SESSIONS_MAX: u16 = 21;
+    /// Per cent of the members that may get no new sessions for coming and going.
+    pub const EJECT_MAX: u16 = 22;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 21] = [
+    pub const NAMES: [&str; 22] = [
         "version",
         "kernel",
         "member-id",
@@ -1230,6 +1232,7 @@ pub mod status {
         "farm-id",
         "fabric-mtu",
         "sessions-max",
+        "eject-max",
     ];
 }
 

@@ -120,7 +120,8 @@ pub(in crate::control) fn detach(request: &Request<'_>) -> Result {
     }
 }
 
-/// Shows the attached devices.
+/// Shows the attached devices. They are few enough for one message, which is written under the
+/// control lock: no change interrupts it, so there is no generation to state.
 pub(in crate::control) struct List {
     host: Arc<Host>,
     /// How many have been shown.

@@ -27,6 +27,7 @@ use crate::{
             ATTACHED,
             BOOT,
             CLOCK_OFFSET,
+            EJECT_MAX,
             FABRIC_MTU,
             FARM_ID,
             FLOWS,
@@ -96,7 +97,8 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         w.u32(STATE_INTERVAL, config.farm.interval_ms)?;
         w.u32(FARM_ID, config.farm.id)?;
         w.u16(FABRIC_MTU, config.farm.fabric_mtu)?;
-        w.u32(SESSIONS_MAX, config.farm.sessions_max)
+        w.u32(SESSIONS_MAX, config.farm.sessions_max)?;
+        w.u8(EJECT_MAX, config.farm.eject_max)
     })
 }
 

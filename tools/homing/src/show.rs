@@ -460,6 +460,7 @@ pub fn status_json(status: &Status, members: &[Member]) -> Value {
         "farm_id": status.farm_id,
         "fabric_mtu": status.fabric_mtu,
         "sessions_max": status.sessions_max,
+        "eject_max": status.eject_max,
     })
 }
 
@@ -483,6 +484,10 @@ fn status_text(status: &Status, members: &[Member]) -> String {
         format!(
             "farm        id {}, port {}, network of {} bytes, state every {} ms, {} keys",
             status.farm_id, status.port, status.fabric_mtu, status.state_interval, status.keys
+        ),
+        format!(
+            "left out    at most {}% of the members, for coming and going",
+            status.eject_max
         ),
         format!(
             "holds       {} members, {} services, {} of {} sessions, {} connections",

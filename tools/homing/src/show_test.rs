@@ -79,7 +79,7 @@ fn json_has_the_promised_keys() {
     );
     has_keys(
         &status_json(&Status::default(), &[]),
-        "version kernel member attached generation",
+        "version kernel member attached generation sessions_max eject_max",
     );
 }
 
@@ -172,9 +172,11 @@ fn the_status_says_what_is_unusual() {
     let usual = Status {
         push: true,
         scale: 1,
+        eject_max: 30,
         ..Status::default()
     };
     assert!(!status_text(&usual, &[]).contains("debug"));
+    assert!(status_text(&usual, &[]).contains("at most 30% of the members"));
     let unusual = Status {
         frozen: true,
         scale: 10,

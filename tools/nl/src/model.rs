@@ -461,6 +461,8 @@ pub struct Status {
     pub fabric_mtu: u16,
     /// Most sessions that are stored.
     pub sessions_max: u32,
+    /// Per cent of the members that may be left out for coming and going.
+    pub eject_max: u8,
 }
 
 impl Status {
@@ -495,6 +497,10 @@ impl Status {
             farm_id: from.u32(FARM_ID).unwrap_or(0),
             fabric_mtu: from.u16(FABRIC_MTU).unwrap_or(0),
             sessions_max: from.u32(SESSIONS_MAX).unwrap_or(0),
+            eject_max: from
+                .u16(EJECT_MAX)
+                .and_then(|percent| percent.try_into().ok())
+                .unwrap_or(0),
         })
     }
 }
