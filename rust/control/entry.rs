@@ -98,4 +98,5 @@ dump! {
     service::List: homing_service_get_start, homing_service_get_dumpit, homing_service_get_done;
     session::List: homing_session_get_start, homing_session_get_dumpit, homing_session_get_done;
     flow::List: homing_flow_get_start, homing_flow_get_dumpit, homing_flow_get_done;
+    key::List: homing_key_get_start, homing_key_get_dumpit, homing_key_get_done;
 }

@@ -1082,7 +1082,7 @@ pub mod farm {
     ];
 }
 
-/// Attributes: A farm key. Keys are never shown.
+/// Attributes: A farm key. Its number and role are shown, its bytes never.
 pub mod key {
     /// Number of the key, the same on every member. Default 0.
     pub const ID: u16 = 1;
@@ -1305,9 +1305,11 @@ pub mod cmd {
     /// at the service of vip and port, without them at the first service of its group; the reply
     /// says which.
     pub const EXPLAIN: u8 = 24;
+    /// The farm keys that are loaded, by their numbers; what they are for, not what they are.
+    pub const KEY_GET: u8 = 25;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 24] = [
+    pub const NAMES: [&str; 25] = [
         "device-attach",
         "device-detach",
         "device-get",
@@ -1332,6 +1334,7 @@ pub mod cmd {
         "status-get",
         "config-ntf",
         "explain",
+        "key-get",
     ];
 }
 

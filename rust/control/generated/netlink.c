@@ -355,6 +355,13 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.maxattr	= HOMING_A_EXPLAIN_PORT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
+	{
+		.cmd	= HOMING_CMD_KEY_GET,
+		.start	= homing_key_get_start,
+		.dumpit	= homing_key_get_dumpit,
+		.done	= homing_key_get_done,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
 };
 
 static const struct genl_multicast_group homing_nl_mcgrps[] = {

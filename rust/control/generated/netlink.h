@@ -21,11 +21,13 @@ int homing_member_get_start(struct netlink_callback *cb);
 int homing_service_get_start(struct netlink_callback *cb);
 int homing_session_get_start(struct netlink_callback *cb);
 int homing_flow_get_start(struct netlink_callback *cb);
+int homing_key_get_start(struct netlink_callback *cb);
 int homing_device_get_done(struct netlink_callback *cb);
 int homing_member_get_done(struct netlink_callback *cb);
 int homing_service_get_done(struct netlink_callback *cb);
 int homing_session_get_done(struct netlink_callback *cb);
 int homing_flow_get_done(struct netlink_callback *cb);
+int homing_key_get_done(struct netlink_callback *cb);
 
 int homing_device_attach_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_device_detach_doit(struct sk_buff *skb, struct genl_info *info);
@@ -49,6 +51,7 @@ int homing_key_set_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_debug_set_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_status_get_doit(struct sk_buff *skb, struct genl_info *info);
 int homing_explain_doit(struct sk_buff *skb, struct genl_info *info);
+int homing_key_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 enum {
 	HOMING_NLGRP_CONFIG,

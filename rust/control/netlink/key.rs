@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Farm keys: loaded, never shown.
+//! Farm keys: loaded, and shown by their numbers. What a key is leaves the kernel nowhere.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    },
+};
 
 use super::{
     configure,
     host, //
 };
 use crate::{
-    kapi::genl::Request,
+    hook::host::Host,
+    kapi::genl::{
+        Dump,
+        Records,
+        Request, //
+    },
     table::keys::{
         Key,
         KeyRing, //
@@ -43,4 +54,44 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
         host.net.keys.replace(Some(ring));
         Ok(())
     })
+}
+
+/// Shows which keys are loaded.
+pub(in crate::control) struct List {
+    host: Arc<Host>,
+    /// The lowest number that has not been shown; beyond the last one when all have.
+    next: u16,
+}
+
+impl Dump for List {
+    fn start(request: &Request<'_>) -> Result<KBox<Self>> {
+        let host = host(request)?;
+        Ok(KBox::new(Self { host, next: 0 }, GFP_KERNEL)?)
+    }
+
+    fn fill(&mut self, out: &mut Records<'_>) -> Result<bool> {
+        let guard = rcu::read_lock();
+        let Some(ring) = self.host.net.keys.read(&guard) else {
+            return Ok(true);
+        };
+        let sends = ring.send().map(|key| key.id);
+        while let Ok(id) = u8::try_from(self.next) {
+            if ring.get(id).is_some() {
+                let role = if sends == Some(id) {
+                    KeyRole::Send
+                } else {
+                    KeyRole::Receive
+                };
+                let wrote = out.record(|w| {
+                    w.u8(ID, id)?;
+                    w.u32(ROLE, role as u32)
+                })?;
+                if !wrote {
+                    return Ok(false);
+                }
+            }
+            self.next = self.next.saturating_add(1);
+        }
+        Ok(true)
+    }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `homing key`: make a farm key, and load one from a file.
+//! `homing key`: make a farm key, load one from a file, and list which are loaded.
 //!
-//! A key never appears on a command line, where every user could read it, and is never shown.
+//! A key never appears on a command line, where every user could read it, and one that is loaded is
+//! never shown: only its number and what it is for.
 
 use crate::out::Failure;
 use crate::out::Out;
+use crate::out::Table;
 use crate::refused;
 use clap::Args;
 use clap::Subcommand;
@@ -14,8 +16,10 @@ use homing_nl::consts::cmd;
 use homing_nl::consts::key;
 use homing_nl::consts::KeyRole;
 use homing_nl::Client;
+use homing_nl::Key;
 use homing_nl::Request;
 use serde_json::json;
+use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -29,6 +33,8 @@ const MAX_FILE: u64 = 4096;
 pub enum Command {
     /// Load a farm key: 64 hexadecimal digits or base64 of 32 bytes in the file's first line
     Set(Set),
+    /// List the loaded keys: their numbers, and which of them sends
+    List,
     /// Print a new farm key; keep it in a file that only root can read
     Generate,
 }
@@ -72,6 +78,10 @@ impl Command {
                 refused::set(&mut Client::open()?, &request)?;
                 out.done()
             }
+            Command::List => {
+                let keys = Client::open()?.keys()?;
+                out.print(|| keys.iter().map(key_json).collect(), || table(&keys))
+            }
             Command::Generate => {
                 let mut secret = [0; 32];
                 File::open("/dev/urandom")?.read_exact(&mut secret)?;
@@ -80,6 +90,25 @@ impl Command {
             }
         }
     }
+}
+
+fn role(key: &Key) -> Option<&'static str> {
+    key.role.map(|role| role.name())
+}
+
+fn key_json(key: &Key) -> Value {
+    json!({ "id": key.id, "role": role(key) })
+}
+
+fn table(keys: &[Key]) -> String {
+    let mut table = Table::new(&["key", "role"]);
+    for key in keys {
+        table.row(vec![
+            key.id.to_string(),
+            role(key).unwrap_or_default().to_string(),
+        ]);
+    }
+    table.render("no keys: 'homing key set FILE' loads one")
 }
 
 impl Set {
@@ -147,6 +176,18 @@ fn parse(line: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_listed_by_number_and_role() {
+        let key = |id, role| Key {
+            id,
+            role: Some(role),
+        };
+        let keys = [key(0, KeyRole::Receive), key(1, KeyRole::Send)];
+        assert_eq!(key_json(&keys[1]), json!({ "id": 1, "role": "send" }));
+        assert_eq!(table(&keys), "key  role\n  0  receive\n  1  send\n");
+        assert!(table(&[]).contains("homing key set"));
+    }
 
     #[test]
     fn hexadecimal_and_base64_give_the_same_key() {

@@ -165,6 +165,7 @@ mod tests {
             "homing detach eth0 --force",
             "homing key set /tmp/key",
             "homing key generate",
+            "homing key list -j",
             "homing session move abcdef m2",
             "homing session end abcdef -j",
             "homing session end -j abcdef",

@@ -14,6 +14,7 @@ use crate::message::Request;
 use crate::model::Device;
 use crate::model::Explanation;
 use crate::model::Flow;
+use crate::model::Key;
 use crate::model::Member;
 use crate::model::Service;
 use crate::model::Session;
@@ -263,6 +264,11 @@ impl Client {
         flows.sort_by_key(tuple);
         flows.dedup_by_key(|flow| tuple(flow));
         Ok(flows)
+    }
+
+    /// The farm keys that are loaded, by number.
+    pub fn keys(&mut self) -> Result<Vec<Key>, Error> {
+        self.list(&Request::new(cmd::KEY_GET), Key::read)
     }
 
     /// All counters, in the order of the module.

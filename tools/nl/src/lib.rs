@@ -24,6 +24,7 @@ pub use model::Device;
 pub use model::Drain;
 pub use model::Explanation;
 pub use model::Flow;
+pub use model::Key;
 pub use model::Member;
 pub use model::Service;
 pub use model::Session;

@@ -13,6 +13,7 @@ use homing_pure::uapi::consts::FlowRole;
 use homing_pure::uapi::consts::FlowState;
 use homing_pure::uapi::consts::HomeLost;
 use homing_pure::uapi::consts::HomeStanding;
+use homing_pure::uapi::consts::KeyRole;
 use homing_pure::uapi::consts::MemberState;
 use homing_pure::uapi::consts::Policy;
 use homing_pure::uapi::consts::Reply;
@@ -413,6 +414,26 @@ impl Explanation {
             listed: from.u32(LISTED).unwrap_or(0),
             served: from.u32(SERVICE) == Some(1),
         }
+    }
+}
+
+/// A farm key that is loaded. What it is, the kernel tells nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its number, the same on every member.
+    pub id: u8,
+    /// What it is for.
+    pub role: Option<KeyRole>,
+}
+
+impl Key {
+    pub(crate) fn read(from: &Attributes) -> Result<Self, Error> {
+        use consts::key::*;
+        let id = from.u16(ID).and_then(|id| id.try_into().ok());
+        Ok(Key {
+            id: Attributes::need(id, "id")?,
+            role: from.u32(ROLE).and_then(KeyRole::from_u32),
+        })
     }
 }
 
