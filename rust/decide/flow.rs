@@ -18,8 +18,8 @@ use crate::wire::tcp::flags;
 mod expire;
 
 pub use expire::expire;
-pub use expire::Rest;
 pub use expire::Expiry;
+pub use expire::Rest;
 pub use expire::Socket;
 
 /// What this member is to the flow.

@@ -91,7 +91,8 @@ pub(in crate::control) fn attach(request: &Request<'_>) -> Result {
         }
         Err(Refused::NoDevice) => Err(no_device(request, &attr)),
         Err(Refused::Vrf) => {
-            let why = c"ifname: is a VRF, whose packets are not seen: attach the devices that are in it";
+            let why =
+                c"ifname: is a VRF, whose packets are not seen: attach the devices that are in it";
             Err(request.refuse(&attr, why))
         }
         Err(Refused::HasUpper(upper)) => {

@@ -26,7 +26,7 @@ fn names(command: u8) -> &'static [&'static str] {
         cmd::FLOW_GET => &consts::flow::NAMES,
         cmd::STATS_GET => &consts::stats::NAMES,
         cmd::FARM_SET => &consts::farm::NAMES,
-        cmd::KEY_SET => &consts::key::NAMES,
+        cmd::KEY_SET | cmd::KEY_GET => &consts::key::NAMES,
         cmd::DEBUG_SET => &consts::debug::NAMES,
         cmd::STATUS_GET => &consts::status::NAMES,
         cmd::EXPLAIN => &consts::explain::NAMES,
