@@ -296,14 +296,14 @@ impl Host {
 
     /// The device for packets from the tunnel; 0 for none.
     pub(crate) fn device(&self) -> u32 {
-        self.devices.first().map_or(0, |d| once::read(d))
+        self.devices.first().map_or(0, once::read)
     }
 
     /// The devices by which a connection of this member may come: at least one number, which is 0
     /// when none is attached.
     fn ways(&self) -> impl Iterator<Item = u32> + use<'_> {
         let mut first = true;
-        let numbers = self.devices.iter().map(|d| once::read(d));
+        let numbers = self.devices.iter().map(once::read);
         numbers.take_while(move |i| core::mem::take(&mut first) || *i != 0)
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn check(ns: NetNs, ifindex: u32) -> Result<Name, Refused> {
     match unsafe { ffi::homing_dev_check(ns.as_ptr(), ifindex as i32, name.0.as_mut_ptr()) } {
         0 => Ok(name),
         e if e == EBUSY.to_errno() => Err(Refused::HasUpper(name)),
-        e if e == EOPNOTSUPP.to_errno() => Err(Refused::Vrf),
+        e if e == EINVAL.to_errno() => Err(Refused::Vrf),
         _ => Err(Refused::NoDevice),
     }
 }

@@ -546,7 +546,7 @@ int homing_dev_check(struct net *net, int ifindex, u8 *name)
 		err = -EBUSY;
 	/* Packets reach it behind the place of an ingress hook. */
 	else if (netif_is_l3_master(dev))
-		err = -EOPNOTSUPP;
+		err = -EINVAL;
 	strscpy_pad((char *)name, upper ? upper->name : dev->name, IFNAMSIZ);
 out:
 	rcu_read_unlock();

@@ -97,7 +97,7 @@ int homing_notifier_register(homing_dev_event_t event);
 void homing_notifier_unregister(void);
 /*
  * Fills @name (IFNAMSIZ bytes); -ENODEV, -EBUSY with the upper's name, or
- * -EOPNOTSUPP for a VRF.
+ * -EINVAL for a VRF.
  */
 int homing_dev_check(struct net *net, int ifindex, u8 *name);
 /* Takes RTNL. */
