@@ -222,6 +222,10 @@ pub const CPU_FULL_PERMILLE: u16 = 1_000;
 /// 64-bit words of a replay window; one of them is always being reused (RFC 6479).
 pub const REPLAY_WORDS: usize = 16;
 
+/// Earlier starts of a sender that are remembered, so that what was recorded of them is known for
+/// what it is.
+pub const REPLAY_STARTS: usize = 4;
+
 /// Messages by which one may be late and still be accepted.
 pub const REPLAY_WINDOW: u64 = (REPLAY_WORDS as u64 - 1) * 64;
 

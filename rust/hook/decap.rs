@@ -28,6 +28,7 @@ use crate::{
         limits::EPOCH_S,
         lost::Mark,
         reason::Reason,
+        replay::Message,
         session::ended,
         sid::Sid,
     },
@@ -442,17 +443,18 @@ fn control(
     let mut restarted = false;
     {
         let mut inbox = live.inbox.lock();
-        if inbox.nonce != header.nonce {
-            // A new start of the sender: it knows our nonce, so this is not an old message.
-            *inbox = Inbox {
-                nonce: header.nonce,
-                ..Inbox::default()
-            };
-            live.nonce.store(header.nonce, Relaxed);
-            restarted = true;
-        }
-        if !inbox.window.accept(header.sequence) {
-            return Err(Reason::TunnelReplay);
+        // It knows our nonce; but it may have been recorded before the sender started anew.
+        match inbox.starts.accept(header.nonce, header.sequence) {
+            Message::Replay => return Err(Reason::TunnelReplay),
+            Message::New => {}
+            Message::First => {
+                *inbox = Inbox {
+                    starts: inbox.starts,
+                    ..Inbox::default()
+                };
+                live.nonce.store(header.nonce, Relaxed);
+                restarted = true;
+            }
         }
     }
     if restarted {

@@ -98,7 +98,7 @@ fn say(host: &Host, guard: &Guard, config: &Config, me: &Member) {
             let inbox = to.live.inbox.lock();
             message.arrived = *inbox.seen.report();
             // A peer that was never heard has nothing to tell yet.
-            message.wants_all = inbox.nonce != 0 && !inbox.intake.is_complete();
+            message.wants_all = inbox.starts.nonce() != 0 && !inbox.intake.is_complete();
         }
         let sent =
             push::send_long::<{ control::MAX_STATE }>(host, guard, config, to, |buf, header| {

@@ -22,7 +22,7 @@ use crate::{
         join::{Intake, Sending},
         load::{self, Report},
         member::{self, Liveness, Times},
-        replay::Window, //
+        replay::Starts, //
     },
     kapi::{lock::BhLock, once, rcu::RcuCell, tunnel::Route},
     wire::{
@@ -135,10 +135,8 @@ pub(crate) struct Clock {
 /// What has come from one peer since it started.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    /// Boot nonce that the rest belongs to.
-    pub(crate) nonce: u64,
-    /// Sequence numbers seen.
-    pub(crate) window: Window,
+    /// The start that the rest belongs to, and the messages seen.
+    pub(crate) starts: Starts,
     /// Which of its associations have arrived.
     pub(crate) seen: batch::Seen,
     /// How much of all that it knows.
