@@ -487,12 +487,15 @@ pub(super) fn majority(host: &Host, config: &Config) -> bool {
     may_rehome(heard, config.members.len() as u16, lowest.1)
 }
 
-/// Gives a session of this member another home, since this one drains and its time is over.
-pub(super) fn leave(host: &Host, guard: &Guard, config: &Config, old: &Association) {
+/// Gives a session of this member another home, since this one drains and its time is over. Whether
+/// it has one: not without a majority, nor if there is nobody else.
+pub(super) fn leave(host: &Host, guard: &Guard, config: &Config, old: &Association) -> bool {
     let mut of_group = config.services.iter();
-    if let Some(service) = of_group.find(|s| s.settings.group == old.group) {
-        rehome(host, guard, config, service, old);
-    }
+    let service = of_group.find(|s| s.settings.group == old.group);
+    service
+        .filter(|_| majority(host, config))
+        .and_then(|service| rehome(host, guard, config, service, old))
+        .is_some_and(|home| home != old.home)
 }
 
 /// Selects a member by the service's policy.

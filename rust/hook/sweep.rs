@@ -289,13 +289,13 @@ fn one_session(
             events::session(host, &a, Cause::Expire);
         }
     } else if a.home == rules.local && !session::ended(&a) {
-        match net.config(guard).filter(|_| rules.overdue && *moves > 0) {
-            Some(config) => {
-                *moves = moves.saturating_sub(1);
-                decision::leave(host, guard, config, &a);
-            }
-            None => *homed = homed.saturating_add(1),
-        }
+        let config = net.config(guard).filter(|_| rules.overdue && *moves > 0);
+        let left = config.is_some_and(|config| {
+            *moves = moves.saturating_sub(1);
+            decision::leave(host, guard, config, &a)
+        });
+        // One that cannot leave is still served here only.
+        *homed = homed.saturating_add(u32::from(!left));
     }
 }
 
