@@ -158,6 +158,11 @@ pub const HOME_WAIT_S: u32 = 10;
 /// is back by then, or will not be soon.
 pub const RETRY_AFTER_S: u32 = 5;
 
+/// Times the time until a member may be called down, after which connections to one that is out of
+/// reach are given up by a member that hears too little of the farm to call it dead. Many a broken
+/// network is back before; a client that has waited for so long is better told.
+pub const AWAY_DOWNS: u64 = 10;
+
 /// Milliseconds between two looks at the connections whose owner is gone.
 pub const LOST_LOOK_MS: u32 = 1_000;
 

@@ -10,8 +10,48 @@
 //! owner has been silent for as long as it takes to call it down), and any member can go on with it.
 //! In every other case bytes may be missing that nobody has, and the client is told.
 
+use crate::decide::limits::AWAY_DOWNS;
 use crate::wire::tcp::flags;
 use crate::wire::tcp::seq;
+
+/// What has become of the owner of connections that come in here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Owner {
+    /// It is there, or may be, or will be soon.
+    There = 0,
+    /// It cannot be reached from here, and may well be alive: what it has at rest it may end, or go
+    /// on with at another entry member. Its connections are reset, and never taken over.
+    Away = 1,
+    /// It is dead.
+    Dead = 2,
+}
+
+/// What this member sees of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// It is down, whatever an operator has ordered: see [`crate::decide::member::liveness`].
+    pub away: bool,
+    /// It is heard: it does not hear us.
+    pub heard: bool,
+    /// This member may speak for the farm: see [`crate::decide::member::may_rehome`].
+    pub majority: bool,
+    /// Milliseconds for which it has been away.
+    pub away_ms: u64,
+}
+
+/// Judges an owner; `down_ms`: silence before a member may be called down.
+pub fn owner(s: &Sight, down_ms: u64) -> Owner {
+    let long = s.away_ms >= down_ms.saturating_mul(AWAY_DOWNS);
+    match (s.away, s.majority) {
+        (false, _) => Owner::There,
+        (true, true) if s.heard => Owner::Away,
+        (true, true) => Owner::Dead,
+        // The larger part of the farm may have it.
+        (true, false) if long => Owner::Away,
+        (true, false) => Owner::There,
+    }
+}
 
 /// A place where a connection was at rest. In the client's numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +98,27 @@ pub fn fate(first: u32, mark: Option<Mark>, said: Option<Said>) -> Fate {
         }
         _ => Fate::Reset,
     }
+}
+
+/// The same where the owner is [`Owner::Away`]. `arrived`: it has, or had, the connection; else it
+/// is as new.
+pub fn fate_away(arrived: bool, fate: Fate) -> Fate {
+    if arrived {
+        Fate::Reset
+    } else {
+        fate
+    }
+}
+
+/// Whether a reset of the client's is one: it stands where the client can be. Whoever does not see
+/// the connection would have to guess this.
+///
+/// That is behind all that it has sent, or where an acknowledgement that it got stood: not before
+/// what the owner had answered.
+pub fn is_reset(first: u32, mark: Option<Mark>, said: Option<Said>, seq: u32) -> bool {
+    let low = mark.map_or(first, |mark| mark.asked);
+    let high = said.map_or(low, |said| said.next);
+    seq == low || seq::ge(seq, low) && seq::le(seq, high)
 }
 
 /// A segment of the client.
@@ -138,6 +199,54 @@ mod tests {
         flags: flags::ACK | flags::PSH,
         sack: false,
     };
+
+    #[test]
+    fn what_becomes_of_an_owner() {
+        let of = |away, heard, majority, away_ms| {
+            let sight = Sight {
+                away,
+                heard,
+                majority,
+                away_ms,
+            };
+            owner(&sight, 1000)
+        };
+        for majority in [true, false] {
+            for heard in [true, false] {
+                assert_eq!(of(false, heard, majority, 60_000), Owner::There);
+            }
+        }
+        assert_eq!(of(true, false, true, 0), Owner::Dead);
+        assert_eq!(of(true, true, true, 0), Owner::Away);
+        // Alone: it waits, and then gives up, but takes nothing over.
+        for heard in [true, false] {
+            assert_eq!(of(true, heard, false, 9_999), Owner::There);
+            assert_eq!(of(true, heard, false, 10_000), Owner::Away);
+        }
+        for fate in [Fate::Keep, Fate::Await, Fate::Reset] {
+            assert_eq!(fate_away(true, fate), Fate::Reset);
+            assert_eq!(fate_away(false, fate), fate);
+        }
+    }
+
+    #[test]
+    fn a_reset_stands_where_the_client_is() {
+        let spoken = Some(Said { next: 180, ..SAID });
+        let of = |mark, said, seq| is_reset(FIRST, mark, said, seq);
+        for seq in [100, 140, 180] {
+            assert!(of(Some(MARK), spoken, seq));
+        }
+        for seq in [99, 181, 0x8000_0000, FIRST] {
+            assert!(!of(Some(MARK), spoken, seq));
+        }
+        // Nothing of it was seen, or no rest.
+        assert!(of(Some(MARK), None, 100) && !of(Some(MARK), None, 101));
+        assert!(of(None, spoken, FIRST) && of(None, spoken, 180) && !of(None, spoken, 181));
+        assert!(of(None, None, FIRST) && !of(None, None, 180));
+        // The client has not sent what the owner says it has.
+        let behind = Some(Said { next: 99, ..SAID });
+        assert!(of(Some(MARK), behind, 100) && !of(Some(MARK), behind, 99));
+    }
 
     #[test]
     fn what_becomes_of_a_connection() {

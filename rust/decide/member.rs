@@ -41,9 +41,10 @@ fn bit(id: u16) -> u64 {
 pub enum Liveness {
     /// Heard, and ready for new sessions.
     Up,
-    /// Not heard for some messages: no new sessions, but its connections are still sent there.
+    /// Not heard for some messages, or does not hear us: no new sessions, but its connections are
+    /// still sent there.
     Suspect,
-    /// Confirmed dead, or taken out by the operator: its sessions get new homes.
+    /// Confirmed dead or out of reach, or taken out by the operator: its sessions get new homes.
     Down,
     /// Back with an empty table: no new sessions until the others have told it what they know.
     Joining,
@@ -80,17 +81,17 @@ impl Default for Times {
     }
 }
 
-/// What the others say of a member: of those that we hear now, without it and us.
+/// What is said of a member, or by it: of those that we hear now, without it and us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Votes {
     /// Members that we hear.
     pub voters: u16,
-    /// Those among them that hear it.
+    /// Those among them that hear it; where ears are judged, that are heard.
     pub hear_it: u16,
 }
 
 impl Votes {
-    /// Adds what one member says that we hear ourselves (see [`heard`]).
+    /// Adds what one member says, or what is said of one, that we hear ourselves (see [`heard`]).
     pub fn add(&mut self, hears_it: bool) {
         self.voters = self.voters.saturating_add(1);
         self.hear_it = self.hear_it.saturating_add(u16::from(hears_it));
@@ -106,9 +107,70 @@ impl Votes {
 /// Whether a member is heard now: no more than two messages missed. Messages come with some
 /// jitter, so half an interval is added.
 pub fn heard(seen: &Seen, now_ms: u64, times: &Times) -> bool {
+    now_ms.saturating_sub(seen.last_heard_ms) <= patience(times)
+}
+
+/// Milliseconds for which a member is given the benefit of the doubt.
+fn patience(times: &Times) -> u64 {
     let missed = times.interval_ms.saturating_mul(SUSPECT_INTERVALS);
-    let limit = missed.saturating_add(times.interval_ms / 2);
-    now_ms.saturating_sub(seen.last_heard_ms) <= limit
+    missed.saturating_add(times.interval_ms / 2)
+}
+
+/// What a member says of whether it hears this one. Zeros: it does, or has said nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ears {
+    /// When it began to say in every message that it does not.
+    pub deaf_since_ms: u64,
+    /// When it last said so.
+    pub said_ms: u64,
+}
+
+impl Ears {
+    /// After another state message of the member.
+    ///
+    /// One that was paused hears nobody in its first message afterwards, and so after every pause:
+    /// what it said before a gap does not count.
+    pub fn after(&self, hears_us: bool, now_ms: u64, times: &Times) -> Self {
+        if hears_us {
+            return Self::default();
+        }
+        let now_ms = now_ms.max(1);
+        let goes_on =
+            self.deaf_since_ms != 0 && now_ms.saturating_sub(self.said_ms) <= patience(times);
+        Self {
+            deaf_since_ms: if goes_on { self.deaf_since_ms } else { now_ms },
+            said_ms: now_ms,
+        }
+    }
+}
+
+/// Whether a member that has not heard this one for `deaf_ms` by its own word is to be believed: a
+/// message that was under way, or a start, is over by then.
+pub fn is_deaf(deaf_ms: u64, times: &Times) -> bool {
+    deaf_ms > patience(times)
+}
+
+/// How a member is that is heard, but does not hear this one ([`is_deaf`]); `liveness`: apart from
+/// that.
+///
+/// Nothing that is sent to it arrives: it gets no new sessions. Whether its old ones are still its
+/// own is not for this member alone to say: the way from here to there may be all that is broken.
+/// They are not if it does not hear most of the others either (`it_hears`). Nor can they be reached
+/// from here if most of the others do not hear this member (`hear_us`). If there is nobody to ask,
+/// time decides.
+pub fn deaf(
+    liveness: Liveness,
+    deaf_ms: u64,
+    times: &Times,
+    it_hears: &Votes,
+    hear_us: &Votes,
+) -> Liveness {
+    let long = deaf_ms >= times.down_ms;
+    if liveness == Liveness::Down || long && (it_hears.silent() || hear_us.silent()) {
+        Liveness::Down
+    } else {
+        Liveness::Suspect
+    }
 }
 
 /// How a member is.
@@ -339,6 +401,52 @@ mod tests {
         assert_eq!(
             liveness(&SEEN, T0 - 5, &Times::default(), &votes(3, 0)),
             Liveness::Up
+        );
+    }
+
+    #[test]
+    fn ears_are_judged_by_message_after_message() {
+        let times = Times::default();
+        let first = Ears::default().after(false, T0, &times);
+        assert_eq!((first.deaf_since_ms, first.said_ms), (T0, T0));
+        let second = first.after(false, T0 + 250, &times);
+        assert_eq!((second.deaf_since_ms, second.said_ms), (T0, T0 + 250));
+        // A gap: it may have been paused, and begins anew.
+        let third = second.after(false, T0 + 501, &times);
+        assert_eq!(third.deaf_since_ms, T0 + 501);
+        assert_eq!(third.after(true, T0 + 600, &times), Ears::default());
+        // Zero is for those that hear.
+        assert_eq!(Ears::default().after(false, 0, &times).deaf_since_ms, 1);
+        assert!(!is_deaf(0, &times) && !is_deaf(250, &times) && is_deaf(251, &times));
+    }
+
+    #[test]
+    fn a_deaf_member_is_down_only_if_most_are_not_heard() {
+        let of =
+            |ms, it_hears, hear_us| deaf(Liveness::Up, ms, &Times::default(), &it_hears, &hear_us);
+        // One way is broken, whichever end it is that is looked at.
+        assert_eq!(of(300, votes(1, 1), votes(1, 1)), Liveness::Suspect);
+        assert_eq!(of(60_000, votes(1, 1), votes(1, 1)), Liveness::Suspect);
+        assert_eq!(of(60_000, votes(4, 2), votes(4, 2)), Liveness::Suspect);
+        // It hears nobody.
+        assert_eq!(of(999, votes(4, 0), votes(4, 4)), Liveness::Suspect);
+        assert_eq!(of(1000, votes(4, 0), votes(4, 4)), Liveness::Down);
+        assert_eq!(of(1000, votes(4, 1), votes(4, 4)), Liveness::Down);
+        // Nobody hears us.
+        assert_eq!(of(999, votes(4, 4), votes(4, 1)), Liveness::Suspect);
+        assert_eq!(of(1000, votes(4, 4), votes(4, 1)), Liveness::Down);
+        // A farm of two.
+        assert_eq!(of(1000, votes(0, 0), votes(0, 0)), Liveness::Down);
+        // Taken out by the operator.
+        let times = Times::default();
+        let all = votes(4, 4);
+        assert_eq!(
+            deaf(Liveness::Down, 300, &times, &all, &all),
+            Liveness::Down
+        );
+        assert_eq!(
+            deaf(Liveness::Joining, 300, &times, &all, &all),
+            Liveness::Suspect
         );
     }
 

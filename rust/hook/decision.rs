@@ -472,13 +472,21 @@ fn rehome(
     Some(home)
 }
 
-/// Whether this member hears enough of the farm to speak for it.
+/// Whether this member speaks for the farm: it has heard most of it for long enough.
 pub(super) fn majority(host: &Host, config: &Config) -> bool {
+    let times = config.times();
+    config.me().is_some_and(|me| me.live.is_whole(&times)) && hears_most(host, config)
+}
+
+/// Whether this member hears most of the farm, and is heard. Those that an operator has set down
+/// count too: the parts of a divided farm may have heard different orders, and no two of them must
+/// take themselves for the larger one.
+pub(super) fn hears_most(host: &Host, config: &Config) -> bool {
     let clock = host.net.clock(config);
     let mut heard = 0u16;
     let mut lowest = (u16::MAX, false);
     for m in &config.members {
-        let here = m.local || m.is_heard(&clock);
+        let here = m.local || m.is_heard(&clock) && !m.is_deaf(&clock);
         heard = heard.saturating_add(u16::from(here));
         if m.id() < lowest.0 {
             lowest = (m.id(), here);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Connections that come in here and whose owner is gone: they are reset unasked, or go on at
-//! another member with the client's next request. The rules are in [`crate::decide::lost`].
+//! Connections that come in here and whose owner is gone or out of reach: they are reset unasked, or
+//! go on at another member with the client's next request. The rules are in [`crate::decide::lost`].
 
 use kernel::{
     prelude::*,
@@ -26,7 +26,7 @@ use crate::{
         cookie::Established,
         flow::{Flow as Status, Role, State},
         limits::{LOST_LOOK_MS, MEMBER_WORDS},
-        lost::{self, Fate, Next, Segment},
+        lost::{self, Fate, Next, Owner, Segment, Sight},
         member::{self, Hears},
         reason::Reason,
     },
@@ -39,7 +39,7 @@ use crate::{
         config::Config,
         flow::Flow,
         keys::KeyRing,
-        member::{Member, State as MemberState},
+        member::Member, //
     },
     wire::{addr::Tuple, tcp::flags},
 };
@@ -51,46 +51,91 @@ const BATCH: u32 = 256;
 /// counted as seconds turn, so this is one at least.
 const AWAIT_S: u32 = 2;
 
-/// Whether a member is dead, as far as this one may say: silent for long, for most of the others
-/// too. One that an operator has set down still serves what it has.
-pub(super) fn is_gone(host: &Host, guard: &Guard, config: &Config, member: &Member) -> bool {
+/// What has become of a member, as far as this one may say. One that an operator has set down still
+/// serves what it has.
+pub(super) fn owner(host: &Host, guard: &Guard, config: &Config, member: &Member) -> Owner {
     let clock = host.net.clock(config);
-    !member.local
-        && !member.is_heard(&clock)
-        && member.state(guard, config, &clock) == MemberState::Down
-        && decision::majority(host, config)
+    if member.local || !member.is_away(guard, config, &clock) {
+        return Owner::There;
+    }
+    let heard = member.is_heard(&clock);
+    if heard && !member.is_deaf(&clock) {
+        // It is believed to be down on purpose.
+        return Owner::There;
+    }
+    let sight = Sight {
+        away: true,
+        heard,
+        majority: decision::majority(host, config),
+        away_ms: member.away_ms(&clock),
+    };
+    lost::owner(&sight, clock.times.down_ms)
 }
 
-/// Which owners are gone: those of connections that are not in the map of those who are there.
-struct There {
-    ids: Hears,
+/// Whether a member is dead.
+pub(super) fn is_gone(host: &Host, guard: &Guard, config: &Config, member: &Member) -> bool {
+    owner(host, guard, config, member) == Owner::Dead
 }
 
-impl There {
+/// The end of an interval: sees to a member's connections when something new has become of it. That
+/// may be long after it went down: this member may have been alone until now.
+pub(super) fn watch(host: &Host, guard: &Guard, config: &Config, member: &Member) {
+    let clock = host.net.clock(config);
+    if member.local {
+        let whole = decision::hears_most(host, config);
+        member.live.count_whole(whole);
+        return;
+    }
+    let away = member.is_away(guard, config, &clock);
+    member.live.count_away(away);
+    let now = owner(host, guard, config, member);
+    let before = member.live.owner.xchg(now as u32, Relaxed);
+    if now != Owner::There && before != now as u32 {
+        host.look_for_lost(guard);
+    }
+}
+
+/// What has become of the owners: two maps.
+struct Owners {
+    there: Hears,
+    away: Hears,
+}
+
+impl Owners {
     fn new(host: &Host, guard: &Guard, config: &Config) -> Self {
-        let mut ids = [0; MEMBER_WORDS];
-        let there = config
-            .members
-            .iter()
-            .filter(|m| m.local || !is_gone(host, guard, config, m));
-        there.for_each(|m| member::hear(&mut ids, m.id()));
-        Self { ids }
+        let (mut there, mut away) = ([0; MEMBER_WORDS], [0; MEMBER_WORDS]);
+        for m in &config.members {
+            match owner(host, guard, config, m) {
+                Owner::There => member::hear(&mut there, m.id()),
+                Owner::Away => member::hear(&mut away, m.id()),
+                Owner::Dead => {}
+            }
+        }
+        Self { there, away }
     }
 
-    /// Whether the owner of a connection is gone, or has started anew since.
-    fn has_lost(&self, config: &Config, flow: &Flow, now: u32) -> bool {
-        let owner = flow.owner();
-        if !member::hears(&self.ids, owner) {
-            return true;
-        }
-        let Some(member) = config.member(owner) else {
-            return true;
+    /// What has become of the owner of a connection. One that has started anew since is dead as far
+    /// as this connection goes.
+    fn of(&self, config: &Config, flow: &Flow, now: u32) -> Owner {
+        let id = flow.owner();
+        let there = member::hears(&self.there, id);
+        let Some(member) = config.member(id) else {
+            return Owner::Dead;
         };
         // What had not arrived goes to the new start, which acknowledges it.
         let since = now.saturating_sub(member.live.restarted_s());
-        flow.start() != member.live.start()
+        if flow.start() != member.live.start()
             && flow.status().state == State::Live
             && flow.age(now) >= since
+        {
+            Owner::Dead
+        } else if there {
+            Owner::There
+        } else if member::hears(&self.away, id) {
+            Owner::Away
+        } else {
+            Owner::Dead
+        }
     }
 }
 
@@ -113,10 +158,10 @@ impl Job for LostJob {
             let Some(config) = net.config(&guard) else {
                 return 0;
             };
-            let there = There::new(&host, &guard, config);
+            let owners = Owners::new(&host, &guard, config);
             let mut left = BATCH;
             let more = walk.next(|_, flow| {
-                waits |= one(&host, config, &there, flow.key(), &flow, now);
+                waits |= one(&host, config, &owners, flow.key(), &flow, now);
                 left = left.saturating_sub(1);
                 left > 0
             });
@@ -134,18 +179,34 @@ impl Job for LostJob {
 }
 
 /// Looks at one connection; whether it is to be looked at again soon.
-fn one(host: &Host, config: &Config, there: &There, tuple: &Tuple, flow: &Flow, now: u32) -> bool {
+fn one(
+    host: &Host,
+    config: &Config,
+    owners: &Owners,
+    tuple: &Tuple,
+    flow: &Flow,
+    now: u32,
+) -> bool {
     let status = flow.status();
     // While first bytes are kept, whoever keeps them sees to it that somebody gets them.
     if status.role != Role::Entry || status.state == State::Closed || status.kept() {
         return false;
     }
-    if !status.lost() && !there.has_lost(config, flow, now) {
+    let owner = owners.of(config, flow, now);
+    if !status.lost() && owner == Owner::There {
         return false;
     }
     let net = &host.net;
     let waited = flow.idle(now) >= AWAIT_S;
-    match fate_of(flow) {
+    let fate = match fate_of(flow) {
+        // What was given up as that of a dead owner stays so.
+        fate if owner == Owner::Away && !status.lost() => {
+            let given = flow.terms().taken_over;
+            lost::fate_away(status.state == State::Live || given, fate)
+        }
+        fate => fate,
+    };
+    match fate {
         Fate::Keep => {
             mark(host, flow);
             false
@@ -232,7 +293,9 @@ pub(super) fn packet(
     };
     match next {
         _ if tcp.has(flags::RST) => {
-            close(host, &flow);
+            if lost::is_reset(first, flow.mark(), flow.said(), seg.seq) {
+                close(host, &flow);
+            }
             net.count(Reason::LostIgnored);
             Ok(ingress::done(packet))
         }

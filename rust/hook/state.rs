@@ -9,7 +9,7 @@ use kernel::sync::{
     ArcBorrow, //
 };
 
-use super::{decision::Candidates, events, host::Host, push};
+use super::{decision::Candidates, events, host::Host, lost, push};
 use crate::{
     decide::{
         batch::Need,
@@ -89,7 +89,7 @@ fn say(host: &Host, guard: &Guard, config: &Config, me: &Member) {
     // What this member gave to itself it has.
     message.arrived.low = pushed;
     if !net.is_frozen() && me.live.report(&message, listeners.iter().copied(), pushed) {
-        lost(config, me);
+        fell(config, me);
     }
     let (orders, count) = orders(host, config);
     let orders = orders.get(..count).unwrap_or_default();
@@ -211,7 +211,7 @@ fn cpu(host: &Host) -> u16 {
 }
 
 /// A member has gone away, or a listener of it.
-fn lost(config: &Config, member: &Member) {
+fn fell(config: &Config, member: &Member) {
     let mut flaps = member.live.flaps.lock();
     flaps.lost(time::boot_ms(), config.farm.scale.into());
 }
@@ -238,8 +238,12 @@ pub(super) fn received(
         let ring = net.ring.lock();
         (ring.head(), ring.oldest())
     };
-    if !net.is_frozen() && from.live.report(fixed, said.listeners(), head) {
-        lost(config, from);
+    if !net.is_frozen() {
+        let hears_us = fixed.hears(config.local);
+        from.live.said_hearing(hears_us, &net.clock(config));
+        if from.live.report(fixed, said.listeners(), head) {
+            fell(config, from);
+        }
     }
     for order in said.orders() {
         if let Some(about) = config.member(order.member) {
@@ -313,12 +317,10 @@ fn announce(host: &Host, guard: &Guard, config: &Config) {
         if before != word {
             events::member(host, member);
         }
-        let fell = seen.state == Believed::Suspect || seen.state == Believed::Down;
-        if before != word && seen.state == Believed::Down {
-            host.look_for_lost(guard);
-        }
-        if before == Believed::Up as u32 && fell && member.live.admin() == AdminState::Up {
-            lost(config, member);
+        let is_worse = seen.state == Believed::Suspect || seen.state == Believed::Down;
+        lost::watch(host, guard, config, member);
+        if before == Believed::Up as u32 && is_worse && member.live.admin() == AdminState::Up {
+            fell(config, member);
         }
         let damped = {
             let mut flaps = member.live.flaps.lock();

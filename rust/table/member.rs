@@ -21,7 +21,7 @@ use crate::{
         health::Flaps,
         join::{Intake, Sending},
         load::{self, Report},
-        member::{self, Liveness, Times},
+        member::{self, Ears, Liveness, Times, Votes},
         replay::Starts, //
     },
     kapi::{lock::BhLock, once, rcu::RcuCell, tunnel::Route},
@@ -71,9 +71,9 @@ pub(crate) struct Belief {
 pub(crate) enum State {
     /// Heard lately.
     Up = 0,
-    /// Two state messages missed: no new sessions.
+    /// Two state messages missed, or it does not hear us: no new sessions.
     Suspect = 1,
-    /// Silent for long enough, or set down.
+    /// Silent or deaf for long enough, or set down.
     Down = 2,
     /// Started lately; has not all associations yet.
     Joining = 3,
@@ -218,6 +218,17 @@ pub(crate) struct Live {
     heard_of: Atomic<u32>,
     /// The members that it hears.
     pub(crate) hears: [Atomic<u64>; HEARS_WORDS],
+    /// Whether it hears us, by its own word: the two fields of [`Ears`]. Messages come one at a time,
+    /// nearly always; what two at once make of it, the next one mends.
+    deaf_since_ms: Atomic<u64>,
+    deaf_said_ms: Atomic<u64>,
+    /// State intervals of ours for which it has been out of reach. Time in which this member did not
+    /// run itself is not in it.
+    away: Atomic<u32>,
+    /// Of this member itself: state intervals for which it has heard most of the farm.
+    whole: Atomic<u32>,
+    /// As what owner of connections it was last seen: a [`crate::decide::lost::Owner`].
+    pub(crate) owner: Atomic<u32>,
     /// How often it has gone away lately.
     pub(crate) flaps: BhLock<Flaps>,
     /// It has come and gone too often to get new sessions.
@@ -260,6 +271,11 @@ impl Live {
             heard_of: Atomic::new(0),
             listeners: [const { Atomic::new(0u64) }; MAX_LISTENERS],
             hears: [const { Atomic::new(0u64) }; HEARS_WORDS],
+            deaf_since_ms: Atomic::new(0),
+            deaf_said_ms: Atomic::new(0),
+            away: Atomic::new(0),
+            whole: Atomic::new(0),
+            owner: Atomic::new(0),
             flaps: BhLock::new(Flaps::default(), GFP_KERNEL)?,
             damped: Atomic::new(false),
             announced: Atomic::new(State::Down as u32),
@@ -306,6 +322,34 @@ impl Live {
         after < before
     }
 
+    /// A state message of it says whether it hears us.
+    pub(crate) fn said_hearing(&self, us: bool, clock: &Clock) {
+        let before = Ears {
+            deaf_since_ms: self.deaf_since_ms.load(Relaxed),
+            said_ms: self.deaf_said_ms.load(Relaxed),
+        };
+        let after = before.after(us, clock.now_ms, &clock.times);
+        self.deaf_since_ms.store(after.deaf_since_ms, Relaxed);
+        self.deaf_said_ms.store(after.said_ms, Relaxed);
+    }
+
+    /// One of our intervals is over: whether it was out of reach then.
+    pub(crate) fn count_away(&self, away: bool) {
+        count(&self.away, away);
+    }
+
+    /// The same of this member itself: whether it heard most of the farm.
+    pub(crate) fn count_whole(&self, whole: bool) {
+        count(&self.whole, whole);
+    }
+
+    /// Whether this member has heard most of the farm for as long as it takes to call one down. When
+    /// a broken network is mended, the first that are heard have not heard the rest yet.
+    pub(crate) fn is_whole(&self, times: &Times) -> bool {
+        let intervals = u64::from(self.whole.load(Relaxed));
+        intervals.saturating_mul(times.interval_ms) >= times.down_ms
+    }
+
     /// Counts a session that was given to the member.
     pub(crate) fn assigned(&self) {
         self.given.fetch_add(1, Relaxed);
@@ -341,6 +385,7 @@ impl Live {
         *self.audience.lock() = Audience::default();
         self.joined.store(false, Relaxed);
         self.given_mark.store(0, Relaxed);
+        self.deaf_since_ms.store(0, Relaxed);
         for slot in &self.listeners {
             slot.store(0, Relaxed);
         }
@@ -388,6 +433,13 @@ impl Live {
         let deadline = self.deadline.load(Relaxed);
         self.admin() == AdminState::Draining && deadline != 0 && now >= deadline
     }
+}
+
+/// Counts intervals in a row.
+fn count(intervals: &Atomic<u32>, goes_on: bool) {
+    let before = intervals.load(Relaxed);
+    let after = if goes_on { before.saturating_add(1) } else { 0 };
+    intervals.store(after, Relaxed);
 }
 
 /// A listener in a slot of [`Live::listeners`].
@@ -479,29 +531,79 @@ impl Member {
             && member::heard(&self.heard(clock), clock.now_ms, &clock.times)
     }
 
-    /// Its state as it is believed to be.
-    pub(crate) fn state(&self, guard: &Guard, config: &Config, clock: &Clock) -> State {
-        if let Some(believed) = self.live.belief.read(guard).and_then(|b| b.state) {
-            return believed;
+    /// For how long it has said that it does not hear us.
+    fn deaf_ms(&self, clock: &Clock) -> u64 {
+        match once::read(&self.live.deaf_since_ms) {
+            since if since != 0 && !self.local => clock.now_ms.saturating_sub(since),
+            _ => 0,
         }
-        if !self.local && once::read(&self.live.heard_ms) == 0 {
-            // Never heard: nothing is lost by calling it down. This one is there before it speaks.
-            return State::Down;
-        }
-        let mut votes = member::Votes::default();
-        // Who is heard needs no witnesses.
-        if !self.is_heard(clock) {
-            let others = config.others().filter(|v| v.id() != self.id());
-            for voter in others.filter(|v| v.is_heard(clock)) {
-                votes.add(voter.hears(self.id()));
-            }
-        }
-        member::liveness(&self.heard(clock), clock.now_ms, &clock.times, &votes).into()
     }
 
-    /// Milliseconds since it was last heard, or since we began to listen.
+    /// Whether nothing that we send to it arrives, by its own word.
+    pub(crate) fn is_deaf(&self, clock: &Clock) -> bool {
+        member::is_deaf(self.deaf_ms(clock), &clock.times)
+    }
+
+    /// How it is, with this order of an operator about it.
+    fn liveness(&self, config: &Config, clock: &Clock, admin: AdminState) -> Liveness {
+        if !self.local && once::read(&self.live.heard_ms) == 0 {
+            // Never heard: nothing is lost by calling it down. This one is there before it speaks.
+            return Liveness::Down;
+        }
+        let seen = member::Seen {
+            admin,
+            ..self.heard(clock)
+        };
+        let others = config.others().filter(|v| v.id() != self.id());
+        let voters = others.filter(|v| v.is_heard(clock));
+        let mut votes = Votes::default();
+        // Who is heard needs no witnesses.
+        if !self.is_heard(clock) {
+            voters.for_each(|v| votes.add(v.hears(self.id())));
+            return member::liveness(&seen, clock.now_ms, &clock.times, &votes);
+        }
+        let liveness = member::liveness(&seen, clock.now_ms, &clock.times, &votes);
+        if !self.is_deaf(clock) {
+            return liveness;
+        }
+        let mut hear_us = Votes::default();
+        for voter in voters {
+            votes.add(self.hears(voter.id()));
+            hear_us.add(!voter.is_deaf(clock));
+        }
+        let deaf_ms = self.deaf_ms(clock);
+        member::deaf(liveness, deaf_ms, &clock.times, &votes, &hear_us)
+    }
+
+    /// Its state as it is believed to be.
+    pub(crate) fn state(&self, guard: &Guard, config: &Config, clock: &Clock) -> State {
+        match self.live.belief.read(guard).and_then(|b| b.state) {
+            Some(believed) => believed,
+            None => self.liveness(config, clock, self.live.admin()).into(),
+        }
+    }
+
+    /// Whether it is dead or out of reach, whatever an operator has ordered: one that was set down
+    /// still serves the connections that it has.
+    pub(crate) fn is_away(&self, guard: &Guard, config: &Config, clock: &Clock) -> bool {
+        match self.live.belief.read(guard).and_then(|b| b.state) {
+            Some(believed) => believed == State::Down,
+            None => self.liveness(config, clock, AdminState::Up) == Liveness::Down,
+        }
+    }
+
+    /// Milliseconds for which it has been away without a break, as far as this member ran meanwhile.
+    pub(crate) fn away_ms(&self, clock: &Clock) -> u64 {
+        let intervals = u64::from(self.live.away.load(Relaxed));
+        let counted = intervals.saturating_mul(clock.times.interval_ms);
+        counted.min(self.silent_ms(clock))
+    }
+
+    /// Milliseconds since it could last be talked with: it was heard (or we began to listen), and
+    /// heard us.
     pub(crate) fn silent_ms(&self, clock: &Clock) -> u64 {
-        clock.now_ms.saturating_sub(self.heard(clock).last_heard_ms)
+        let silent = clock.now_ms.saturating_sub(self.heard(clock).last_heard_ms);
+        silent.max(self.deaf_ms(clock))
     }
 
     /// The member as it is believed to be.
