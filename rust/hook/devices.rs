@@ -113,6 +113,17 @@ impl Devices {
         self.inet = None;
     }
 
+    /// Takes the namespace's hooks out when no device is attached, unless there are streams that they
+    /// have changed: these must stay as they are.
+    fn settle(&mut self, host: &Host) {
+        if self.is_empty() {
+            let _stopped = host.net.edits.stop();
+            if host.net.edits.shifted() == 0 {
+                self.inet = None;
+            }
+        }
+    }
+
     fn remove(&mut self, ifindex: u32) -> bool {
         let is = |slot: &&mut Option<Attached>| slot.as_ref().is_some_and(|a| a.ifindex == ifindex);
         let Some(slot) = self.attached.iter_mut().find(is) else {
@@ -158,9 +169,7 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
         (Ok(_), None) => Err(ENOSPC),
         (Err(e), _) => Err(e),
     };
-    if devices.is_empty() {
-        devices.inet = None;
-    }
+    devices.settle(&host);
     devices.tell(&host);
     done
 }
@@ -206,10 +215,7 @@ impl Watcher for Watch {
         };
         let mut parts = host.control.lock();
         if parts.devices.remove(ifindex) {
-            // Connections go on by other devices; their streams stay as they are.
-            if parts.devices.is_empty() && host.net.edits.shifted() == 0 {
-                parts.devices.inet = None;
-            }
+            parts.devices.settle(&host);
             parts.devices.tell(&host);
         }
     }

@@ -309,10 +309,9 @@ impl Host {
 
     /// The socket of a connection: it may be bound to the device it came by. Any context.
     pub(super) fn socket(&self, tuple: &Tuple) -> Socket {
-        self.ways()
-            .map(|device| stack::lookup(self.net.ns, tuple, device))
-            .find(|socket| *socket != Socket::None)
-            .unwrap_or(Socket::None)
+        let find =
+            |ns, device| Some(stack::lookup(ns, tuple, device)).filter(|s| *s != Socket::None);
+        self.ask_socket(find).unwrap_or(Socket::None)
     }
 
     /// Asks the socket of a connection, whatever device it is bound to. Any context.

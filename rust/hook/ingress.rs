@@ -513,8 +513,8 @@ fn before_request(
         }
         // The last word of a connection without data whose FIN was answered here.
         let last = |n: u32| n.wrapping_sub(2);
-        let ended = keys.verify_cookie(&tcp.tuple, last(s.seq), last(s.ack), None, now);
-        if tcp.payload_len == 0 && !tcp.has(flags::FIN) && ended.is_some() {
+        let ended = || keys.verify_cookie(&tcp.tuple, last(s.seq), last(s.ack), None, now);
+        if tcp.payload_len == 0 && !tcp.has(flags::FIN) && ended().is_some() {
             net.count(Reason::AckBare);
             return done(packet);
         }

@@ -140,6 +140,7 @@ fn pressed(len: u32) -> u64 {
     }
 }
 
+/// Looks at a flow that does not rest. One of many, so it is no part of the loop.
 #[inline(never)]
 fn one_flow(
     host: &Host,
