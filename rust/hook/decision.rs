@@ -434,7 +434,7 @@ pub(super) fn successor(
 ) -> Option<u16> {
     // Slow start is no reason to pick another than the others pick.
     let candidates = Candidates::new(host, guard, config, service, None);
-    let key = host.net.keys.read(guard)?.send()?;
+    let key = host.net.keys.read(guard)?.shared(session)?;
     let picked = rendezvous::pick(&key.prf(), session, candidates.as_slice());
     candidates.id(picked)
 }

@@ -157,8 +157,16 @@ impl KeyRing {
         self.keys.iter().find(|k| k.id == id).map(|k| &**k)
     }
 
-    fn by_parity(&self, parity: u8) -> Option<&Key> {
-        self.keys.iter().find(|k| k.id & 1 == parity).map(|k| &**k)
+    /// The keys by parity, even and odd: first the newest of both, then what is left. Usually there
+    /// is one of each; a roll to a number of the same parity must not fail the handshakes under way.
+    fn by_parity(&self) -> impl Iterator<Item = [Option<CookiePrf<'_>>; 2]> {
+        let nth = |n: usize, parity: u8| {
+            let mut of_it = self.keys.iter().filter(move |k| k.id & 1 == parity);
+            of_it.nth(n).map(|k| CookiePrf(&k.keys))
+        };
+        (0..SESSION_KEYS)
+            .map(move |n| [nth(n, 0), nth(n, 1)])
+            .take_while(|pair| pair.iter().any(Option::is_some))
     }
 
     /// Verifies a cookie (see [`cookie::verify_with_ts`]).
@@ -170,16 +178,10 @@ impl KeyRing {
         tsecr: Option<u32>,
         now_s: u64,
     ) -> Option<cookie::Established> {
-        let even = self.by_parity(0).map(|k| CookiePrf(&k.keys));
-        let odd = self.by_parity(1).map(|k| CookiePrf(&k.keys));
-        cookie::verify_with_ts(
-            [even.as_ref(), odd.as_ref()],
-            tuple,
-            client_isn,
-            cookie,
-            tsecr,
-            now_s,
-        )
+        self.by_parity().find_map(|[even, odd]| {
+            let keys = [even.as_ref(), odd.as_ref()];
+            cookie::verify_with_ts(keys, tuple, client_isn, cookie, tsecr, now_s)
+        })
     }
 
     /// Whether a segment is an early one of a valid connection (see [`cookie::early_segment`]).
@@ -192,25 +194,31 @@ impl KeyRing {
         timestamps: bool,
         now_s: u64,
     ) -> Option<(u32, u8, cookie::Established)> {
-        let even = self.by_parity(0).map(|k| CookiePrf(&k.keys));
-        let odd = self.by_parity(1).map(|k| CookiePrf(&k.keys));
-        cookie::early_segment(
-            [even.as_ref(), odd.as_ref()],
-            tuple,
-            seq,
-            ack,
-            mss,
-            timestamps,
-            now_s,
-        )
+        self.by_parity().find_map(|[even, odd]| {
+            let keys = [even.as_ref(), odd.as_ref()];
+            cookie::early_segment(keys, tuple, seq, ack, mss, timestamps, now_s)
+        })
     }
 
-    /// What the id of a table key says, whichever key made it. Without its MAC the key that fits is
-    /// told by the block's own form; the id itself was verified when the key was stored.
+    /// The key that made the id of a table key, and what the id says. Without its MAC the key that
+    /// fits is told by the block's own form; the id itself was verified when the key was stored.
+    fn made(&self, key: &[u8; 16]) -> Option<(&Key, Claims)> {
+        self.keys.iter().find_map(|k| {
+            let claims = sid::open(&SidCipher(&k.keys), &SidPrf(&k.keys), &k.sid_of(key))?;
+            Some((&**k, claims))
+        })
+    }
+
+    /// What the id of a table key says, whichever key made it.
     pub(crate) fn claims_of(&self, key: &[u8; 16]) -> Option<Claims> {
-        self.keys
-            .iter()
-            .find_map(|k| sid::open(&SidCipher(&k.keys), &SidPrf(&k.keys), &k.sid_of(key)))
+        self.made(key).map(|(_, claims)| claims)
+    }
+
+    /// The key that all members share for what they choose alike about a session: the one that made
+    /// its id. The one that sends is not the same everywhere while keys are rolled; it serves where
+    /// the first is loaded no more.
+    pub(crate) fn shared(&self, session: &[u8; 16]) -> Option<&Key> {
+        self.made(session).map(|(key, _)| key).or_else(|| self.send())
     }
 
     /// Reads a session id with whichever key made it.
