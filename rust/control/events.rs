@@ -119,6 +119,9 @@ pub(super) fn put_member(
     if m.live.belief.read(guard).is_some() {
         w.bytes(member::OVERRIDDEN, &[])?;
     }
+    if m.is_deaf(&clock) {
+        w.uint(member::DEAF, m.deaf_ms(&clock))?;
+    }
     if ordered.order.state == control::AdminState::Draining {
         let mode = if ordered.order.moves {
             DrainMode::Move

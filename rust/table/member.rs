@@ -532,7 +532,7 @@ impl Member {
     }
 
     /// For how long it has said that it does not hear us.
-    fn deaf_ms(&self, clock: &Clock) -> u64 {
+    pub(crate) fn deaf_ms(&self, clock: &Clock) -> u64 {
         match once::read(&self.live.deaf_since_ms) {
             since if since != 0 && !self.local => clock.now_ms.saturating_sub(since),
             _ => 0,

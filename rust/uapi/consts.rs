@@ -782,9 +782,12 @@ pub mod member {
     pub const TOLD: u16 = 25;
     /// Of what this member believes of it, something was set with debug-set.
     pub const OVERRIDDEN: u16 = 26;
+    /// Milliseconds for which it says that it does not hear this member; only while that is
+    /// believed.
+    pub const DEAF: u16 = 27;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 26] = [
+    pub const NAMES: [&str; 27] = [
         "id",
         "name",
         "addr",
@@ -811,6 +814,7 @@ pub mod member {
         "drain-flows",
         "told",
         "overridden",
+        "deaf",
     ];
 }
 

@@ -157,6 +157,7 @@ pub mod tests {
             latency_us: 2000,
             told: true,
             overridden: false,
+            deaf_ms: None,
             drain: None,
         }
     }

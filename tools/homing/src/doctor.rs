@@ -252,13 +252,19 @@ impl Found {
             // One that an operator has set down may as well be switched off.
             let wanted = member.admin != Some(AdminState::Down);
             if let (Some(state), Some(ms), true) = (silent, member.last_seen_ms, wanted) {
+                let name = &member.name;
                 self.warning(
                     "member-down",
-                    format!(
-                        "{} is {state}: it was heard last {} ago",
-                        member.name,
-                        duration(ms / 1000)
-                    ),
+                    match member.deaf_ms {
+                        Some(deaf) => format!(
+                            "{name} is {state}: it is heard, but does not hear this host for {}",
+                            duration(deaf / 1000)
+                        ),
+                        None => format!(
+                            "{name} is {state}: it was heard last {} ago",
+                            duration(ms / 1000)
+                        ),
+                    },
                     format!(
                         "look at that host, and at the network between it and this one (UDP port {}); \
                          where it is to stay away: homing member down {}",

@@ -176,6 +176,7 @@ pub fn member_json(member: &Member) -> Value {
         "latency_us": member.latency_us,
         "told": member.told,
         "overridden": member.overridden,
+        "deaf_ms": member.deaf_ms,
     })
 }
 
@@ -261,13 +262,16 @@ fn member_table(members: &[Member]) -> String {
     table.render("no members: 'homing member set NAME --id N --addr A' makes one")
 }
 
-/// What is believed of a member, and whether that was set for debugging.
+/// What is believed of a member, whether that was set for debugging, and why if it is heard.
 fn state_text(member: &Member) -> String {
-    let state = member.state.map_or("", |state| state.name());
-    match member.overridden {
-        true => format!("{state}, overridden"),
-        false => state.to_string(),
+    let mut text = member.state.map_or("", |state| state.name()).to_string();
+    if member.overridden {
+        text.push_str(", overridden");
     }
+    if member.deaf_ms.is_some() {
+        text.push_str(", does not hear us");
+    }
+    text
 }
 
 /// A session for programs.

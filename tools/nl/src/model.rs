@@ -112,6 +112,8 @@ pub struct Member {
     pub told: bool,
     /// Whether something of what is believed of it was set for debugging.
     pub overridden: bool,
+    /// Milliseconds for which it says that it does not hear this member; `None` if it does.
+    pub deaf_ms: Option<u64>,
     /// What it drains, if it does.
     pub drain: Option<Drain>,
 }
@@ -169,6 +171,7 @@ impl Member {
             latency_us: from.uint(LATENCY).unwrap_or(0),
             told: from.u32(TOLD) == Some(1),
             overridden: from.bytes(OVERRIDDEN).is_some(),
+            deaf_ms: from.uint(DEAF),
             drain: Drain::read(from),
         })
     }
