@@ -13,6 +13,7 @@ pub mod assemble;
 pub mod batch;
 pub mod cookie;
 pub mod crypto;
+pub mod digest;
 pub mod directory;
 pub mod exchange;
 pub mod flow;

@@ -110,7 +110,13 @@ pub(super) fn put_member(
     };
     w.uint(member::BOOT, boot)?;
     let pushed = net.ring.lock().head();
-    w.uint(member::BATCHES_SENT, if m.local { pushed } else { 0 })?;
+    if m.local {
+        w.uint(member::BATCHES_SENT, pushed)?;
+    } else {
+        let acked = m.live.audience.lock().reader.report.low;
+        w.uint(member::BATCHES_ACKED, acked)?;
+        w.uint(member::LAG, pushed.saturating_sub(acked))?;
+    }
     let seen = m.live.inbox.lock().seen.low();
     w.uint(member::BATCHES_SEEN, seen)?;
     w.u32(member::LISTENERS, m.listeners())?;
@@ -139,13 +145,16 @@ pub(super) fn put_member(
         w.uint(member::DRAIN_SESSIONS, ordered.sessions.into())?;
         w.uint(member::DRAIN_FLOWS, ordered.flows.into())?;
     }
-    let generation = m.live.generation.load(Relaxed);
+    if let Some(why) = m.live.refused_why() {
+        w.uint(member::REFUSED, m.live.refused.load(Relaxed))?;
+        w.text(member::REFUSED_WHY, why.as_bytes())?;
+    }
     w.u32(
-        member::GENERATION,
+        member::CONFIG,
         if m.local {
-            config.generation
+            config.digest
         } else {
-            generation
+            m.live.config.load(Relaxed)
         },
     )
 }
@@ -197,6 +206,15 @@ pub(super) fn configuration(net: &Net, generation: u32, what: ConfigWhat) {
     });
 }
 
+/// Tells that a device was attached, detached, or has gone. Any context.
+pub(super) fn device(net: &Net) {
+    let generation = {
+        let guard = rcu::read_lock();
+        net.config(&guard).map_or(0, |config| config.generation)
+    };
+    configuration(net, generation, ConfigWhat::Device);
+}
+
 /// Tells listeners what happens on the packet path.
 struct Teller;
 
@@ -228,6 +246,10 @@ impl Events for Teller {
             w.u32(member::ID, from.id().into())?;
             w.text(member::NAME, from.settings.name.as_bytes())
         });
+    }
+
+    fn device_gone(&self, host: &Host) {
+        device(&host.net);
     }
 
     fn member(&self, host: &Host, m: &Member) {

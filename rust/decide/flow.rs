@@ -36,8 +36,6 @@ pub enum Role {
 /// How far a flow is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// The request is being read; packets are held. Only where the client's packets come in.
-    Deciding,
     /// The owner is known, its socket has not been seen.
     Decided,
     /// The socket exists. At an entry member: the owner has acknowledged the hand-off.
@@ -75,8 +73,6 @@ pub struct ClientSegment {
 /// What to do with a segment of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Queue it behind the held ones.
-    Hold,
     /// Send it to the owner; `hand_off`: with the hand-off option, which the owner has not
     /// acknowledged yet.
     Relay {
@@ -99,11 +95,8 @@ pub enum Action {
     Renew,
 }
 
-/// State of one flow: four bytes, for the table's entry.
-///
-/// # Invariants
-///
-/// `Deciding` only with the roles `Entry` and `Both`.
+/// State of one flow: four bytes, for the table's entry. There is none before its owner is chosen:
+/// packets of a connection whose request is being read are held elsewhere ([`crate::decide::hold`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// What this member is to it.
@@ -132,18 +125,6 @@ const FOLLOWED: u8 = 64;
 const REFUSED: u8 = 128;
 
 impl Flow {
-    /// A flow whose request is being read here.
-    pub const fn deciding() -> Self {
-        // Which of the two roles it will be is not known; until then the packets come in here.
-        Self {
-            role: Role::Both,
-            state: State::Deciding,
-            seen: 0,
-            tries: 0,
-            listed: 0,
-        }
-    }
-
     /// A flow whose owner is known, for this member as `role`: at the entry member after the
     /// decision, at the owner when the hand-off comes.
     pub const fn decided(role: Role) -> Self {
@@ -181,10 +162,9 @@ impl Flow {
             Role::Both => 2,
         };
         let state = match self.state {
-            State::Deciding => 0,
-            State::Decided => 1,
-            State::Live => 2,
-            State::Closed => 3,
+            State::Decided => 0,
+            State::Live => 1,
+            State::Closed => 2,
         };
         role | (state << 2)
             | ((self.seen as u32) << 8)
@@ -200,9 +180,8 @@ impl Flow {
             _ => Role::Both,
         };
         let state = match (bits >> 2) & 3 {
-            0 => State::Deciding,
-            1 => State::Decided,
-            2 => State::Live,
+            0 => State::Decided,
+            1 => State::Live,
             _ => State::Closed,
         };
         Self {
@@ -275,8 +254,6 @@ impl Flow {
     pub fn on_client_segment(&mut self, segment: &ClientSegment) -> Action {
         let syn = segment.flags & (flags::SYN | flags::ACK | flags::RST) == flags::SYN;
         let action = match self.state {
-            State::Deciding if syn => Action::AnswerSyn,
-            State::Deciding => Action::Hold,
             _ if self.role == Role::Entry && syn => self.syn_at_entry(),
             State::Decided | State::Live if self.role == Role::Entry => {
                 self.at_entry(segment.first)
@@ -291,7 +268,7 @@ impl Flow {
             State::Live => Action::Deliver,
             State::Closed => return self.after_the_end(segment, syn),
         };
-        if action != Action::AnswerSyn && self.state != State::Deciding {
+        if action != Action::AnswerSyn {
             self.remember(segment.flags, CLIENT_FIN);
         }
         action
@@ -302,7 +279,7 @@ impl Flow {
         match self.state {
             // Somebody must have made it.
             State::Decided => self.state = State::Live,
-            State::Deciding | State::Live | State::Closed => (),
+            State::Live | State::Closed => (),
         }
         self.remember(flags, SERVER_FIN);
     }
@@ -466,7 +443,7 @@ mod tests {
     #[test]
     fn bits_keep_everything() {
         for role in [Role::Entry, Role::Owner, Role::Both] {
-            for state in [State::Deciding, State::Decided, State::Live, State::Closed] {
+            for state in [State::Decided, State::Live, State::Closed] {
                 for seen in 0..=255 {
                     for tries in [0, 1, SPAWN_TRIES, u8::MAX] {
                         let flow = Flow {
@@ -501,16 +478,6 @@ mod tests {
         assert_eq!((flow.kept(), flow.closing()), (true, true));
         flow.set_kept(false);
         assert_eq!((flow.kept(), flow.closing()), (false, true));
-    }
-
-    #[test]
-    fn packets_are_held_while_the_request_is_read() {
-        let mut flow = Flow::deciding();
-        for segment in [DATA, FIRST, bare(ACK), bare(FIN), bare(RST)] {
-            assert_eq!(flow.on_client_segment(&segment), Action::Hold);
-        }
-        assert_eq!(flow.on_client_segment(&SYN), Action::AnswerSyn);
-        assert_eq!(flow, Flow::deciding());
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod rr;
 pub mod wrr;
 
 /// How a service selects homes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Policy {
     /// Two candidates drawn by weight; the one with less load per weight wins: [`p2c`].
     #[default]

@@ -72,9 +72,31 @@ impl Receiver for Decap {
                 }
             }
             // Dropping the packet is the outcome.
-            Err(why) => net.count(why),
+            Err(why) => {
+                net.count(why);
+                let config = net.config(guard).filter(|_| concerns_sender(why));
+                let sender = config.and_then(|c| c.others().find(|m| m.settings.addr == from));
+                if let Some(sender) = sender {
+                    sender.live.refuse(why);
+                }
+            }
         }
     }
+}
+
+/// Whether an outcome says that something is wrong with its sender, or between it and this member.
+fn concerns_sender(why: Reason) -> bool {
+    matches!(
+        why,
+        Reason::TunnelMalformed
+            | Reason::TunnelVersion
+            | Reason::TunnelNotMember
+            | Reason::TunnelOtherFarm
+            | Reason::TunnelForged
+            | Reason::TunnelReplay
+            | Reason::TunnelOldBoot
+            | Reason::TunnelNotService
+    )
 }
 
 enum Todo {

@@ -12,6 +12,7 @@ use kernel::{
 
 use super::{
     egress::Egress,
+    events,
     host::Host,
     ingress::Ingress,
     spawn::Spawn,
@@ -217,6 +218,7 @@ impl Watcher for Watch {
         if parts.devices.remove(ifindex) {
             parts.devices.settle(&host);
             parts.devices.tell(&host);
+            events::device_gone(&host);
         }
     }
 

@@ -430,7 +430,7 @@ fn due(flow: &Flow, tuple: &Tuple, view: u8, last: u32, now: u32) -> bool {
         State::Closed if status.listed != 0 => 0,
         State::Live if status.listed != view => view,
         State::Live => return directory::again(tuple.client_port, last, now),
-        State::Closed | State::Decided | State::Deciding => return false,
+        State::Closed | State::Decided => return false,
     };
     flow.on(now, |f| f.listed = listed);
     true

@@ -33,6 +33,8 @@ pub(crate) trait Events: Sync {
     fn member(&self, host: &Host, member: &Member);
     /// What a member pushed was lost for too long; it tells everything again.
     fn resync(&self, host: &Host, from: &Member);
+    /// A device that was attached has gone.
+    fn device_gone(&self, host: &Host);
 }
 
 static LISTENER: SetOnce<&'static dyn Events> = SetOnce::new();
@@ -57,8 +59,15 @@ pub(super) fn resync(host: &Host, from: &Member) {
 }
 
 /// Tells about a member.
-pub(super) fn member(host: &Host, member: &Member) {
+pub(crate) fn member(host: &Host, member: &Member) {
     if let Some(l) = LISTENER.as_ref() {
         l.member(host, member);
+    }
+}
+
+/// Tells that an attached device has gone.
+pub(super) fn device_gone(host: &Host) {
+    if let Some(l) = LISTENER.as_ref() {
+        l.device_gone(host);
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         session::{self, Resolve},
         sid::{self, Claims}, //
     },
+    kapi::tcp::Socket,
     table::{config::Config, service::Service, session::Key},
     uapi::consts::{HomeStanding, Verdict},
     wire::addr::Tuple,
@@ -95,6 +96,12 @@ pub(crate) fn session<'a>(
 pub(crate) struct Connection {
     /// Its owner as this member knows it; 0 for unknown.
     pub(crate) owner: u16,
+    /// Its entry member, the same way.
+    pub(crate) entry: u16,
+    /// How it is here.
+    pub(crate) standing: Standing,
+    /// The local stack has its socket.
+    pub(crate) socket: bool,
     /// Its session.
     pub(crate) session: Option<Key>,
     /// Its directory members, the first first.
@@ -105,14 +112,30 @@ pub(crate) struct Connection {
     pub(crate) service: bool,
 }
 
+/// How a connection is at this member.
+pub(crate) enum Standing {
+    /// It has no flow.
+    Unknown,
+    /// Its first bytes are held.
+    Held,
+    /// It has a flow.
+    Flow(State),
+}
+
 /// Explains a connection.
 pub(crate) fn connection(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple) -> Connection {
     let net = &host.net;
     let flow = net.flows.get(guard, tuple);
-    let flow = flow.filter(|f| f.status().state != State::Closed);
     let listed = net.directory.get(guard, tuple).map_or(0, |e| e.owner().0);
     Connection {
         owner: flow.map_or(0, |f| f.owner()),
+        entry: flow.map_or(0, |f| f.terms().entry),
+        standing: match flow {
+            Some(flow) => Standing::Flow(flow.status().state),
+            None if net.pending.holds(tuple) => Standing::Held,
+            None => Standing::Unknown,
+        },
+        socket: host.socket(tuple) != Socket::None,
         session: flow.and_then(|f| f.terms().session),
         directory: directory::places(config, tuple),
         listed,

@@ -320,7 +320,7 @@ impl Host {
     }
 
     /// The listener of a service, whatever device it is bound to. Any context.
-    pub(super) fn listener(&self, vip: &Addr, port: u16) -> Listener {
+    pub(crate) fn listener(&self, vip: &Addr, port: u16) -> Listener {
         let find = |ns, device| Some(stack::listener(ns, vip, port, device)).filter(|l| l.present);
         self.ask_socket(find).unwrap_or_default()
     }

@@ -380,7 +380,7 @@ fn known(
         Action::Relay { hand_off } => Known::Relay { hand_off },
         Action::AnswerSyn | Action::Renew => Known::New,
         Action::DropDuplicate => Known::Duplicate,
-        Action::Hold | Action::Deliver | Action::Spawn | Action::DropEarly | Action::Refuse => {
+        Action::Deliver | Action::Spawn | Action::DropEarly | Action::Refuse => {
             Known::Pass
         }
     }

@@ -146,7 +146,6 @@ fn decided(
             return packet.drop();
         }
         Action::Deliver
-        | Action::Hold
         | Action::Relay { .. }
         | Action::AnswerSyn
         | Action::Renew => {

@@ -117,7 +117,7 @@ fn own(host: &Host, config: &Config, me: &Member) -> StateMsg {
     let joined = net.joined_ms.load(Relaxed);
     let age = clock.now_ms.saturating_sub(joined);
     let mut message = StateMsg {
-        generation: config.generation,
+        config: config.digest,
         joined: joined != 0,
         clock_s: net.now_s(),
         sessions: net.homed(),

@@ -193,7 +193,7 @@ fn one_flow(
             net.flows.remove(guard, flow, &net.edits);
             return;
         }
-        Expiry::Keep | Expiry::Decide | Expiry::AskSocket => {}
+        Expiry::Keep | Expiry::AskSocket => {}
     }
     if flow.status().state == State::Closed {
         net.requests.over(&flow);

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! References to our own module: while one is held, `rmmod` answers EBUSY.
+//! Our own module: its version, and references: while one is held, `rmmod` answers EBUSY.
 //!
 //! C header: `include/linux/module.h`.
 
 use super::ffi;
+
+/// Version of the module, as modinfo shows it.
+pub(crate) fn version() -> &'static [u8] {
+    let text: &[u8] = ffi::HOMING_VERSION;
+    text.strip_suffix(b"\0").unwrap_or(text)
+}
 
 /// One reference to the module.
 ///

@@ -45,6 +45,7 @@
 
 #include "shim.h"
 
+MODULE_VERSION(HOMING_VERSION);
 /* Modules that this one uses: modprobe loads them first. */
 MODULE_ALIAS_GENL_FAMILY("homing");
 MODULE_SOFTDEP("pre: udp_tunnel ip6_udp_tunnel nf_defrag_ipv6");

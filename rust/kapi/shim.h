@@ -26,6 +26,8 @@ struct homing_tunnel;
 struct homing_lock;
 struct homing_route;
 
+#define HOMING_VERSION "0.1.0"
+
 /* ---- time (any) ---- */
 u64 homing_real_seconds(void);
 u64 homing_real_ms(void);

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     decide::{
+        digest::Digest,
         limits,
         member::{stretched, Times},
         session::Timeouts, //
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// What is the same for the whole farm.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Hash)]
 pub(crate) struct Farm {
     /// UDP port of farm traffic.
     pub(crate) port: u16,
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) generation: u32,
     /// Which member we are; 0 for none.
     pub(crate) local: u16,
+    /// Digest of all that is to be the same on every member.
+    pub(crate) digest: u32,
     /// For the whole farm.
     pub(crate) farm: Farm,
     /// In the order of their numbers.
@@ -60,6 +63,7 @@ impl Config {
             Self {
                 generation: 0,
                 local: 0,
+                digest: 0,
                 farm: Farm {
                     port: geneve::DEFAULT_PORT,
                     interval_ms: limits::STATE_INTERVAL_MS as u32,
@@ -95,6 +99,7 @@ impl Config {
             Self {
                 generation: self.generation.wrapping_add(1),
                 local: self.local,
+                digest: self.digest,
                 farm: self.farm,
                 members,
                 services,
@@ -106,6 +111,16 @@ impl Config {
     /// Brings what follows from the members up to date; before publishing.
     pub(crate) fn finish(&mut self) {
         self.local = self.members.iter().find(|m| m.local).map_or(0, |m| m.id());
+        let mut digest = Digest::default();
+        digest.add(&self.farm);
+        for m in &self.members {
+            let set = &m.settings;
+            digest.add(&(set.id, set.name, set.addr, set.weight));
+        }
+        for s in &self.services {
+            digest.add(&(s.vip, s.port, s.settings));
+        }
+        self.digest = digest.value();
     }
 
     /// Milliseconds between state messages to one member.

@@ -397,18 +397,23 @@ const fn later(a: u32, b: u32) -> u32 {
     }
 }
 
-/// All flows.
-pub(crate) struct Flows(Table<Tuple, Flow>);
+/// All flows, and how many there may be.
+pub(crate) struct Flows(Table<Tuple, Flow>, u32);
 
 impl Flows {
     /// An empty table. Process context.
     pub(crate) fn new(max: u32) -> Result<Self> {
-        Ok(Self(Table::new(max)?))
+        Ok(Self(Table::new(max)?, max))
     }
 
     /// How many there are, closed ones included.
     pub(crate) fn len(&self) -> u32 {
         self.0.len()
+    }
+
+    /// How many there may be.
+    pub(crate) fn max(&self) -> u32 {
+        self.1
     }
 
     /// The flow of a connection. Any context.

@@ -54,6 +54,12 @@ impl Key {
         })
     }
 
+    /// The same for the same secret; nothing else can be told from it. No other input of this
+    /// function begins with its first byte.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        self.keys.prf(Purpose::Cookie, b"fingerprint") as u32
+    }
+
     /// What a SYN is answered with.
     pub(crate) fn cookie(
         &self,

@@ -22,6 +22,7 @@ use crate::{
         join::{Intake, Sending},
         load::{self, Report},
         member::{self, Ears, Liveness, Times, Votes},
+        reason::Reason,
         replay::Starts, //
     },
     kapi::{lock::BhLock, once, rcu::RcuCell, tunnel::Route},
@@ -202,8 +203,11 @@ pub(crate) struct Live {
     joined: Atomic<bool>,
     /// Milliseconds since it joined, when it was last heard.
     age_ms: Atomic<u32>,
-    /// Generation of its configuration.
-    pub(crate) generation: Atomic<u32>,
+    /// Digest of its configuration; 0 for unknown.
+    pub(crate) config: Atomic<u32>,
+    /// Messages of it that were refused, and why the last one: the number of a `Reason` and 1.
+    pub(crate) refused: Atomic<u64>,
+    refused_why: Atomic<u32>,
     /// Its clock minus ours in ms when it was last heard.
     pub(crate) skew_ms: Atomic<i64>,
     /// Sessions given to it that its reports cannot contain yet: since `given_mark` was taken, and
@@ -263,7 +267,9 @@ impl Live {
             cpu: Atomic::new(0),
             joined: Atomic::new(false),
             age_ms: Atomic::new(0),
-            generation: Atomic::new(0),
+            config: Atomic::new(0),
+            refused: Atomic::new(0),
+            refused_why: Atomic::new(0),
             skew_ms: Atomic::new(0),
             given: Atomic::new(0),
             given_before: Atomic::new(0),
@@ -301,7 +307,7 @@ impl Live {
         self.cpu.store(u32::from(said.cpu_permille), Relaxed);
         self.joined.store(said.joined, Relaxed);
         self.age_ms.store(said.age_ms, Relaxed);
-        self.generation.store(said.generation, Relaxed);
+        self.config.store(said.config, Relaxed);
         let mut with = listeners.filter(|l| l.present);
         let (mut before, mut after) = (0u32, 0u32);
         for slot in &self.listeners {
@@ -348,6 +354,18 @@ impl Live {
     pub(crate) fn is_whole(&self, times: &Times) -> bool {
         let intervals = u64::from(self.whole.load(Relaxed));
         intervals.saturating_mul(times.interval_ms) >= times.down_ms
+    }
+
+    /// A message that came from its address was refused. Any context.
+    pub(crate) fn refuse(&self, why: Reason) {
+        self.refused_why.store((why as u32).saturating_add(1), Relaxed);
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    /// Why the last message of it that was refused was: the name of a counter.
+    pub(crate) fn refused_why(&self) -> Option<&'static str> {
+        let index = self.refused_why.load(Relaxed).checked_sub(1)?;
+        Reason::NAMES.get(index as usize).copied()
     }
 
     /// Counts a session that was given to the member.

@@ -367,6 +367,31 @@ impl Pending {
         Ok(due_ms)
     }
 
+    /// Whether a connection waits here. Any context.
+    pub(crate) fn holds(&self, tuple: &Tuple) -> bool {
+        let is = |w: &KBox<Waiting>| w.tuple == *tuple;
+        self.bucket(tuple)
+            .is_some_and(|bucket| bucket.lock().slots.iter().flatten().any(is))
+    }
+
+    /// Shows the connections whose owner is not chosen yet, from place `from` on, until `show` wants
+    /// no more: answers the place where to go on then. `show` must not sleep.
+    pub(crate) fn each(&self, from: u32, mut show: impl FnMut(&Waiting) -> bool) -> Option<u32> {
+        let mut place = 0u32;
+        for bucket in self.buckets.iter().flatten() {
+            let bucket = bucket.lock();
+            for slot in &bucket.slots {
+                let here = place;
+                place = place.wrapping_add(1);
+                let waiting = slot.as_ref().filter(|w| here >= from && w.terms.is_none());
+                if waiting.is_some_and(|w| !show(w)) {
+                    return Some(here);
+                }
+            }
+        }
+        None
+    }
+
     /// Takes out one connection that is due.
     pub(crate) fn take_due(&self, now_ms: u64) -> Option<KBox<Waiting>> {
         if self.len() == 0 {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// `SameSite` attribute of the cookie (RFC 6265bis).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SameSite {
     /// `Lax`.
     Lax,
@@ -34,7 +34,7 @@ pub(crate) enum SameSite {
 }
 
 /// Which way answers go out that no socket makes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reply {
     /// Back by the device and to the link address that the packet came from.
     Swap,
@@ -43,7 +43,7 @@ pub(crate) enum Reply {
 }
 
 /// What a request gets whose session's home is dead.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum HomeLost {
     /// A new home.
     Repick,
@@ -54,7 +54,7 @@ pub(crate) enum HomeLost {
 }
 
 /// What an operator sets.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Hash)]
 pub(crate) struct Settings {
     /// Services of one group share their sessions.
     pub(crate) group: u16,

@@ -35,6 +35,12 @@ impl<const N: usize> Text<N> {
     }
 }
 
+impl<const N: usize> core::hash::Hash for Text<N> {
+    fn hash<H: core::hash::Hasher>(&self, to: &mut H) {
+        self.as_bytes().hash(to);
+    }
+}
+
 impl<const N: usize> PartialEq for Text<N> {
     fn eq(&self, other: &Self) -> bool {
         self.as_bytes() == other.as_bytes()

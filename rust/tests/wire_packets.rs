@@ -178,9 +178,9 @@ prop_compose! {
         joined: bool, wants_all: bool, hears in any::<[u64; 16]>(), low: u64,
         map in any::<[u64; control::SEEN_WORDS]>(),
     ) -> StateMsg {
-        let [generation, sessions, flows, requests, latency_us, age_ms] = words;
+        let [config, sessions, flows, requests, latency_us, age_ms] = words;
         StateMsg {
-            generation, joined, clock_s, sessions, flows, requests, latency_us, age_ms,
+            config, joined, clock_s, sessions, flows, requests, latency_us, age_ms,
             cpu_permille, weight, hears, wants_all, arrived: Arrived { low, map },
         }
     }

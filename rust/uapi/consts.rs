@@ -763,8 +763,9 @@ pub mod member {
     pub const BATCHES_SEEN: u16 = 16;
     /// Services for which it reports a listening socket.
     pub const LISTENERS: u16 = 17;
-    /// Generation of the configuration it reports.
-    pub const GENERATION: u16 = 18;
+    /// Digest of its farm settings, members and services, the same on members that are configured
+    /// alike; 0 while it has not said.
+    pub const CONFIG: u16 = 18;
     /// Microseconds from a request to its answer, a moving average in steps of 125, as it reports.
     pub const LATENCY: u16 = 19;
     /// With admin draining, what happens to its sessions. Default finish.
@@ -785,9 +786,17 @@ pub mod member {
     /// Milliseconds for which it says that it does not hear this member; only while that is
     /// believed.
     pub const DEAF: u16 = 27;
+    /// All associations of this member up to this number have arrived there, by its last word.
+    pub const BATCHES_ACKED: u16 = 28;
+    /// Associations of this member that it has not said to have.
+    pub const LAG: u16 = 29;
+    /// Messages from its address that were refused; only if there were.
+    pub const REFUSED: u16 = 30;
+    /// Counter of the last that was.
+    pub const REFUSED_WHY: u16 = 31;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 27] = [
+    pub const NAMES: [&str; 31] = [
         "id",
         "name",
         "addr",
@@ -805,7 +814,7 @@ pub mod member {
         "batches-sent",
         "batches-seen",
         "listeners",
-        "generation",
+        "config",
         "latency",
         "drain-mode",
         "deadline",
@@ -815,6 +824,10 @@ pub mod member {
         "told",
         "overridden",
         "deaf",
+        "batches-acked",
+        "lag",
+        "refused",
+        "refused-why",
     ];
 }
 
@@ -1006,9 +1019,15 @@ pub mod explain {
     pub const MINORITY: u16 = 17;
     /// Of a connection, 1 when a service has its virtual address and port.
     pub const SERVICE: u16 = 18;
+    /// Of a connection, its state here; absent when it is not known here.
+    pub const STATE: u16 = 19;
+    /// Of a connection, the member that its packets come in at, as far as this member knows.
+    pub const ENTRY: u16 = 20;
+    /// Of a connection, the local stack has its socket.
+    pub const SOCKET: u16 = 21;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 21] = [
         "sid",
         "client",
         "client-port",
@@ -1027,6 +1046,9 @@ pub mod explain {
         "standing",
         "minority",
         "service",
+        "state",
+        "entry",
+        "socket",
     ];
 }
 
@@ -1094,12 +1116,15 @@ pub mod key {
     pub const SECRET: u16 = 2;
     /// What the key is for. Default send.
     pub const ROLE: u16 = 3;
+    /// The same for the same secret; says nothing else of it.
+    pub const FINGERPRINT: u16 = 4;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 3] = [
+    pub const NAMES: [&str; 4] = [
         "id",
         "secret",
         "role",
+        "fingerprint",
     ];
 }
 
@@ -1212,9 +1237,15 @@ pub mod status {
     pub const SESSIONS_MAX: u16 = 21;
     /// Per cent of the members that may get no new sessions for coming and going.
     pub const EJECT_MAX: u16 = 22;
+    /// Most connections that are known here.
+    pub const FLOWS_MAX: u16 = 23;
+    /// Connections whose first bytes are held until their request's head is there.
+    pub const HELD: u16 = 24;
+    /// Memory that they take.
+    pub const HELD_BYTES: u16 = 25;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 25] = [
         "version",
         "kernel",
         "member-id",
@@ -1237,12 +1268,15 @@ pub mod status {
         "fabric-mtu",
         "sessions-max",
         "eject-max",
+        "flows-max",
+        "held",
+        "held-bytes",
     ];
 }
 
 /// Attributes: A change of the configuration.
 pub mod config {
-    /// Generation after the change.
+    /// Generation after the change; that a device comes or goes is none.
     pub const GENERATION: u16 = 1;
     /// What was changed.
     pub const WHAT: u16 = 2;

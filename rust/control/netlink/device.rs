@@ -27,13 +27,10 @@ use crate::{
             Refused, //
         },
     },
-    uapi::consts::{
-        device::{
-            FORCE,
-            IFINDEX,
-            IFNAME, //
-        },
-        ConfigWhat,
+    uapi::consts::device::{
+        FORCE,
+        IFINDEX,
+        IFNAME, //
     },
 };
 
@@ -70,23 +67,13 @@ fn no_device(request: &Request<'_>, attr: &Attr<'_>) -> Error {
     ENODEV
 }
 
-fn tell(host: &Host) {
-    let generation = {
-        let guard = kernel::sync::rcu::read_lock();
-        host.net
-            .config(&guard)
-            .map_or(0, |config| config.generation)
-    };
-    events::configuration(&host.net, generation, ConfigWhat::Device);
-}
-
 /// Attaches a device.
 pub(in crate::control) fn attach(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let (index, attr) = device(request, &host)?;
     match devices::attach(host.as_arc_borrow(), index)? {
         Ok(()) => {
-            tell(&host);
+            events::device(&host.net);
             Ok(())
         }
         Err(Refused::NoDevice) => Err(no_device(request, &attr)),
@@ -109,7 +96,7 @@ pub(in crate::control) fn detach(request: &Request<'_>) -> Result {
     let force = request.attr(FORCE).is_some();
     match devices::detach(host.as_arc_borrow(), index, force) {
         Ok(true) => {
-            tell(&host);
+            events::device(&host.net);
             Ok(())
         }
         Ok(false) => Err(request.refuse_as(ENOENT, Some(&attr), c"ifname: is not attached")),

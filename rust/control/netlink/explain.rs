@@ -9,30 +9,39 @@ use kernel::{
 
 use super::host;
 use crate::{
-    hook::explain,
+    hook::explain::{
+        self,
+        Standing, //
+    },
     kapi::genl::{
         self,
         Request, //
     },
-    uapi::consts::explain::{
-        CLIENT,
-        CLIENT_PORT,
-        CREATED,
-        DIRECTORY,
-        GROUP,
-        KEY,
-        LISTED,
-        MINORITY,
-        NAMED,
-        OWNER,
-        PORT,
-        SERVICE,
-        SID,
-        STANDING,
-        SUCCESSOR,
-        TARGET,
-        VERDICT,
-        VIP, //
+    uapi::consts::{
+        explain::{
+            CLIENT,
+            CLIENT_PORT,
+            CREATED,
+            DIRECTORY,
+            ENTRY,
+            GROUP,
+            KEY,
+            LISTED,
+            MINORITY,
+            NAMED,
+            OWNER,
+            PORT,
+            SERVICE,
+            SID,
+            SOCKET,
+            STANDING,
+            STATE,
+            SUCCESSOR,
+            TARGET,
+            VERDICT,
+            VIP, //
+        },
+        FlowState,
     },
     wire::addr::{
         Addr,
@@ -119,6 +128,15 @@ fn connection(request: &Request<'_>) -> Result {
         }
         w.u32(LISTED, known.listed.into())?;
         w.u8(SERVICE, known.service.into())?;
+        w.u32(ENTRY, known.entry.into())?;
+        match known.standing {
+            Standing::Flow(state) => w.u32(STATE, super::flow::state(state) as u32)?,
+            Standing::Held => w.u32(STATE, FlowState::Deciding as u32)?,
+            Standing::Unknown => {}
+        }
+        if known.socket {
+            w.bytes(SOCKET, &[])?;
+        }
         match known.session {
             Some(key) => w.bytes(KEY, &key),
             None => Ok(()),

@@ -40,6 +40,34 @@ pub(in crate::control) struct List {
     listing: Listing<Host, Tuple, Flow>,
     /// The connection that did not fit into the last message; it is looked up again.
     left: Option<Tuple>,
+    /// All flows were shown; where to go on among those that are held.
+    held: Option<u32>,
+}
+
+/// A state as it is shown.
+pub(super) fn state(state: State) -> FlowState {
+    match state {
+        State::Decided => FlowState::Decided,
+        State::Live => FlowState::Live,
+        State::Closed => FlowState::Closed,
+    }
+}
+
+fn put_ends(w: &mut Writer<'_>, tuple: &Tuple) -> Result {
+    w.bytes(CLIENT, &tuple.client.0)?;
+    w.u16(CLIENT_PORT, tuple.client_port)?;
+    w.bytes(VIP, &tuple.vip.0)?;
+    w.u16(PORT, tuple.vip_port)
+}
+
+/// A connection whose first bytes are held: it has no owner yet.
+fn put_held(w: &mut Writer<'_>, me: u16, tuple: &Tuple) -> Result {
+    put_ends(w, tuple)?;
+    w.u32(OWNER, 0)?;
+    w.u32(ENTRY, me.into())?;
+    w.u32(ROLE, FlowRole::Entry as u32)?;
+    w.u32(STATE, FlowState::Deciding as u32)?;
+    w.u32(SHIFT, 0)
 }
 
 fn put(w: &mut Writer<'_>, me: u16, now: u32, tuple: &Tuple, flow: &Flow) -> Result {
@@ -49,20 +77,11 @@ fn put(w: &mut Writer<'_>, me: u16, now: u32, tuple: &Tuple, flow: &Flow) -> Res
         (false, true) => FlowRole::Owner,
         (_, false) => FlowRole::Entry,
     };
-    let state = match flow.status().state {
-        State::Deciding => FlowState::Deciding,
-        State::Decided => FlowState::Decided,
-        State::Live => FlowState::Live,
-        State::Closed => FlowState::Closed,
-    };
-    w.bytes(CLIENT, &tuple.client.0)?;
-    w.u16(CLIENT_PORT, tuple.client_port)?;
-    w.bytes(VIP, &tuple.vip.0)?;
-    w.u16(PORT, tuple.vip_port)?;
+    put_ends(w, tuple)?;
     w.u32(OWNER, terms.owner.into())?;
     w.u32(ENTRY, terms.entry.into())?;
     w.u32(ROLE, role as u32)?;
-    w.u32(STATE, state as u32)?;
+    w.u32(STATE, state(flow.status().state) as u32)?;
     w.u32(
         SHIFT,
         flow.shift()
@@ -81,6 +100,7 @@ impl Dump for List {
             Self {
                 listing,
                 left: None,
+                held: None,
             },
             GFP_KERNEL,
         )?)
@@ -104,6 +124,9 @@ impl Dump for List {
                 }
             }
         }
+        if let Some(from) = self.held {
+            return self.fill_held(out, me, from);
+        }
         let mut failed = Ok(());
         let left = &mut self.left;
         let more = self.listing.next(|_, _, flow| {
@@ -115,6 +138,26 @@ impl Dump for List {
             false
         });
         failed?;
-        Ok(!more)
+        if more {
+            return Ok(false);
+        }
+        self.fill_held(out, me, 0)
+    }
+}
+
+impl List {
+    fn fill_held(&mut self, out: &mut Records<'_>, me: u16, from: u32) -> Result<bool> {
+        let mut failed = Ok(());
+        self.held = self.listing.owner().net.pending.each(from, |waiting| {
+            match out.record(|w| put_held(w, me, &waiting.tuple)) {
+                Ok(wrote) => wrote,
+                Err(e) => {
+                    failed = Err(e);
+                    false
+                }
+            }
+        });
+        failed?;
+        Ok(self.held.is_none())
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     },
     uapi::consts::{
         key::{
+            FINGERPRINT,
             ID,
             ROLE,
             SECRET, //
@@ -42,7 +43,8 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     if secret.iter().all(|byte| *byte == 0) {
         return Err(request.refuse(&attr, c"secret: is all zero"));
     }
-    let id = request.attr(ID).map_or(Ok(0), |attr| attr.u8())?;
+    let given = request.attr(ID);
+    let id = given.as_ref().map_or(Ok(0), |attr| attr.u8())?;
     let role = request
         .attr(ROLE)
         .map_or(Ok(KeyRole::Send as u32), |attr| attr.u32())?;
@@ -50,6 +52,14 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let key = Key::new(id, &secret)?;
     configure(&host, ConfigWhat::Key, |_| {
+        let clash = host.net.keys.with(|old| {
+            let same = old.and_then(|ring| ring.get(id));
+            same.is_some_and(|old| old.fingerprint() != key.fingerprint())
+        });
+        if clash && given.is_none() {
+            let why = c"id: another key has number 0: give the new one a number of its own";
+            return Err(request.refuse_as(EEXIST, None, why));
+        }
         let ring = host.net.keys.with(|old| KeyRing::with(old, key, send))?;
         host.net.keys.replace(Some(ring));
         Ok(())
@@ -76,7 +86,7 @@ impl Dump for List {
         };
         let sends = ring.send().map(|key| key.id);
         while let Ok(id) = u8::try_from(self.next) {
-            if ring.get(id).is_some() {
+            if let Some(key) = ring.get(id) {
                 let role = if sends == Some(id) {
                     KeyRole::Send
                 } else {
@@ -84,7 +94,8 @@ impl Dump for List {
                 };
                 let wrote = out.record(|w| {
                     w.u8(ID, id)?;
-                    w.u32(ROLE, role as u32)
+                    w.u32(ROLE, role as u32)?;
+                    w.u32(FINGERPRINT, key.fingerprint())
                 })?;
                 if !wrote {
                     return Ok(false);

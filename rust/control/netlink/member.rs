@@ -18,7 +18,10 @@ use super::{
 use crate::{
     control::events,
     decide::limits::MEMBERS_MAX,
-    hook::host::Host,
+    hook::{
+        events as told,
+        host::Host, //
+    },
     kapi::{
         genl::{
             self,
@@ -206,6 +209,7 @@ fn order(request: &Request<'_>, host: &Host, member: &Member, by: u16) -> Result
         new.by = by;
         new.version = old.version.saturating_add(1);
         member.live.order(&new, time::boot_ms());
+        told::member(host, member);
     }
     Ok(())
 }

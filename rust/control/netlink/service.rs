@@ -27,17 +27,15 @@ use crate::{
         select::Policy, //
     },
     hook::host::Host,
-    kapi::{
-        genl::{
-            Dump,
-            Records,
-            Request,
-            Writer, //
-        },
-        tcp, //
+    kapi::genl::{
+        Dump,
+        Records,
+        Request,
+        Writer, //
     },
     table::{
         config::Config,
+        member::State,
         service::{
             HomeLost,
             Reply,
@@ -242,10 +240,12 @@ fn put(w: &mut Writer<'_>, host: &Host, guard: &Guard, config: &Config, s: &Serv
         HomeLost::Strict => consts::HomeLost::Strict,
         HomeLost::Wait => consts::HomeLost::Wait,
     };
-    let here = tcp::listener(host.net.ns, &s.vip, s.port, host.device()).present;
-    let there = config
-        .others()
-        .filter(|m| m.listener(guard, s.hash).is_some());
+    let here = host.listener(&s.vip, s.port).present;
+    let clock = host.net.clock(config);
+    // What a member said last is nothing while it is down.
+    let there = config.others().filter(|m| {
+        m.listener(guard, s.hash).is_some() && m.state(guard, config, &clock) != State::Down
+    });
     let listeners = there.fold(u32::from(here), |n, _| n.saturating_add(1));
     w.bytes(VIP, &s.vip.0)?;
     w.u16(PORT, s.port)?;

@@ -16,9 +16,12 @@ use super::{
 };
 use crate::{
     decide::reason::Reason,
-    kapi::genl::{
-        self,
-        Request, //
+    kapi::{
+        genl::{
+            self,
+            Request, //
+        },
+        module,
     },
     uapi::consts::{
         counter,
@@ -31,8 +34,11 @@ use crate::{
             FABRIC_MTU,
             FARM_ID,
             FLOWS,
+            FLOWS_MAX,
             FROZEN,
             GENERATION,
+            HELD,
+            HELD_BYTES,
             KERNEL,
             KEYS,
             MEMBERS,
@@ -50,9 +56,6 @@ use crate::{
     },
 };
 
-/// Version of the module, as modinfo shows it.
-const MODULE_VERSION: &[u8] = b"0.1.0";
-
 /// Release of the kernel that the module was built for; it loads into no other.
 const RELEASE: &str = match option_env!("KERNELRELEASE") {
     Some(release) => release,
@@ -64,7 +67,7 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
     let host = host(request)?;
     let net = &host.net;
     genl::reply(request, 4096, |w| {
-        w.text(VERSION, MODULE_VERSION)?;
+        w.text(VERSION, module::version())?;
         w.text(KERNEL, RELEASE.as_bytes())?;
         // The control lock may sleep and RCU may not: one after the other.
         {
@@ -84,6 +87,9 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         w.u32(SERVICES, config.services.len() as u32)?;
         w.uint(SESSIONS, net.sessions.len().into())?;
         w.uint(FLOWS, net.flows.len().into())?;
+        w.uint(FLOWS_MAX, net.flows.max().into())?;
+        w.uint(HELD, net.pending.len().into())?;
+        w.uint(HELD_BYTES, net.pending.memory())?;
         w.u32(
             KEYS,
             net.keys.read(&guard).map_or(0, |keys| keys.len() as u32),

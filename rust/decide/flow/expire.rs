@@ -8,8 +8,6 @@ use crate::decide::flow::Role;
 use crate::decide::flow::State;
 use crate::decide::limits::CLOSING_IDLE_MS;
 use crate::decide::limits::DECIDED_MS;
-use crate::decide::limits::HOLD_IDLE_MS;
-use crate::decide::limits::HOLD_TOTAL_MS;
 use crate::decide::limits::LIVE_IDLE_MS;
 use crate::decide::limits::TOMBSTONE_MS;
 
@@ -29,8 +27,6 @@ pub enum Socket {
 pub enum Expiry {
     /// Nothing.
     Keep,
-    /// Stop holding: select a home with what is known of the request, and pass the packets on.
-    Decide,
     /// Look for the socket and ask again.
     AskSocket,
     /// It becomes a tombstone: set [`State::Closed`] and start its clock.
@@ -45,7 +41,6 @@ pub enum Expiry {
 /// has one, must last as long as the connection.
 pub fn expire(flow: &Flow, idle_ms: u64, age_ms: u64, socket: Socket) -> Expiry {
     match flow.state {
-        State::Deciding if idle_ms >= HOLD_IDLE_MS || age_ms >= HOLD_TOTAL_MS => Expiry::Decide,
         State::Decided if age_ms >= DECIDED_MS => ask(flow, socket, Expiry::Free),
         State::Live if idle_ms >= live_idle_ms(flow) => ask(flow, socket, Expiry::Close),
         State::Closed if age_ms >= TOMBSTONE_MS => ask(flow, socket, Expiry::Free),
@@ -83,7 +78,7 @@ impl Rest {
         match flow.state {
             State::Live => !flow.closing() && idle < self.live_s,
             State::Closed => age < self.tombstone_s && idle < self.pressed_s,
-            State::Decided | State::Deciding => false,
+            State::Decided => false,
         }
     }
 }
@@ -145,15 +140,6 @@ mod tests {
             state: State::Closed,
             ..Flow::decided(role)
         }
-    }
-
-    #[test]
-    fn holding_ends() {
-        let flow = Flow::deciding();
-        let at = |idle, age| expire(&flow, idle, age, Socket::Unknown);
-        assert_eq!(at(999, 9_999), Expiry::Keep);
-        assert_eq!(at(1_000, 1_000), Expiry::Decide);
-        assert_eq!(at(0, 10_000), Expiry::Decide);
     }
 
     #[test]
@@ -243,11 +229,8 @@ mod tests {
             let mut left = live(role);
             left.on_client_segment(&with_socket(bare(FIN)));
             let decided = Flow::decided(role);
-            let state = State::Deciding;
-            let deciding = Flow { state, ..decided };
             [
                 decided,
-                deciding,
                 live(role),
                 closed(role),
                 ended(FIN),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The state message: how a member is, what it has heard, what its services can take.
 //!
-//! Speaks to the body of a control message of kind 1. Bytes, big-endian: generation 4, flags 1
+//! Speaks to the body of a control message of kind 1. Bytes, big-endian: configuration 4, flags 1
 //! (1: joined; 2: the sender wants all associations of the receiver), reserved 3, clock 8, sessions
 //! 4, flows 4, requests 4, latency 4, age 4, CPU 2, weight 2, members heard 128; what has arrived
 //! of the receiver's associations: number 8, map 64; then a count (1) of listeners (8 each) and a
@@ -153,8 +153,8 @@ pub struct Arrived {
 /// How a member is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateMsg {
-    /// Generation of its configuration.
-    pub generation: u32,
+    /// Digest of its configuration ([`crate::decide::digest`]).
+    pub config: u32,
     /// The others have told it all they know since it started.
     pub joined: bool,
     /// Its wall clock, seconds since 1970.
@@ -209,7 +209,7 @@ impl StateMsg {
         if listeners.len() > MAX_LISTENERS || orders.len() > MAX_ORDERS {
             return None;
         }
-        w.u32(self.generation)?;
+        w.u32(self.config)?;
         let bit = |on: bool, flag: u8| if on { flag } else { 0 };
         let flags = bit(self.joined, JOINED) | bit(self.wants_all, WANTS_ALL);
         w.array([flags, 0, 0, 0])?;
@@ -234,7 +234,7 @@ impl StateMsg {
     /// Reads what stands before the lists.
     fn parse(r: &mut Reader<'_>) -> Option<Self> {
         let mut this = Self {
-            generation: r.u32()?,
+            config: r.u32()?,
             ..Self::default()
         };
         let [flags, _, _, _] = r.array()?;
@@ -329,7 +329,7 @@ mod tests {
 
     fn full() -> StateMsg {
         StateMsg {
-            generation: 1,
+            config: 1,
             joined: true,
             clock_s: 1 << 40,
             sessions: 2,

@@ -221,15 +221,48 @@ impl Found {
         }
     }
 
+    /// Members that are heard and say that they are configured otherwise.
+    fn configuration(&mut self, facts: &Facts) {
+        let Some(own) = facts.members.iter().find(|member| member.local) else {
+            return;
+        };
+        let silent = |member: &&Member| member.state == Some(MemberState::Down);
+        let others: Vec<_> = facts
+            .members
+            .iter()
+            .filter(|member| !member.local && member.config != 0 && member.config != own.config)
+            .filter(|member| !silent(member))
+            .map(|member| member.name.as_str())
+            .collect();
+        if !others.is_empty() {
+            self.warning(
+                "config-differs",
+                format!(
+                    "configured otherwise than this host: {}",
+                    others.join(", ")
+                ),
+                "compare 'homing service list', 'homing member list' and 'homing show status' there and here; \
+                 while a change is being rolled out this passes",
+            );
+        }
+    }
+
     fn members(&mut self, facts: &Facts) {
         // Counters only grow: once all are heard it is a matter of the past.
         let unheard = |member: &Member| !member.local && member.state == Some(MemberState::Down);
+        self.configuration(facts);
         if facts.other_version > 0 && facts.members.iter().any(unheard) {
             self.warning(
                 "other-version",
                 format!(
-                    "{} messages of members that run another version of homing were refused",
-                    facts.other_version
+                    "{} messages of members that run another version of homing were refused{}",
+                    facts.other_version,
+                    facts
+                        .members
+                        .iter()
+                        .filter(|member| member.refused_why == "tunnel_version")
+                        .map(|member| format!(", of {}", member.name))
+                        .collect::<String>()
                 ),
                 "the same version of homing.ko on every member; those that are not heard are the others",
             );
@@ -534,6 +567,14 @@ mod tests {
         assert_eq!(ids(|f| f.status.attached.clear()), ["not-attached"]);
         assert_eq!(ids(|f| f.services.clear()), ["no-service"]);
         assert_eq!(ids(|f| f.members[1].last_seen_ms = None), ["member-silent"]);
+        assert_eq!(ids(|f| f.members[1].config = 7), ["config-differs"]);
+        // It has not said; or it is away, which is a finding of its own.
+        assert_eq!(ids(|f| f.members[1].config = 0), [""; 0]);
+        let away = |f: &mut Facts| {
+            f.members[1].config = 7;
+            f.members[1].state = Some(MemberState::Down);
+        };
+        assert_eq!(ids(away), ["member-down"]);
         let skewed = |f: &mut Facts| {
             f.other_version = 1;
             f.members[1].state = Some(MemberState::Down);

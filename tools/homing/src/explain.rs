@@ -10,6 +10,8 @@ use clap::Args;
 use homing_nl::consts::cmd;
 use homing_nl::consts::explain;
 use homing_nl::consts::session;
+use homing_nl::consts::FlowRole;
+use homing_nl::consts::FlowState;
 use homing_nl::consts::HomeLost;
 use homing_nl::consts::HomeStanding;
 use homing_nl::consts::MemberState;
@@ -18,7 +20,6 @@ use homing_nl::Address;
 use homing_nl::Client;
 use homing_nl::Error;
 use homing_nl::Explanation;
-use homing_nl::Flow;
 use homing_nl::Member;
 use homing_nl::Request;
 use homing_nl::Service;
@@ -231,33 +232,22 @@ fn connection(client: &mut Client, members: &[Member], ends: &Ends) -> Result<Va
         .bytes(explain::VIP, &Address::from(ends.service.ip()).0)
         .u16(explain::PORT, ends.service.port());
     let why = client.explain(&request)?;
-    let flow = client.flows()?.into_iter().find(|flow| {
-        (flow.client, flow.client_port) == (ends.client.ip(), ends.client.port())
-            && (flow.vip, flow.port) == (ends.service.ip(), ends.service.port())
-    });
     let session = match why.key {
         Some(key) => stored(client, &key)?,
         None => None,
     };
     let sid = session.map(|s| s.sid);
-    Ok(connection_json(
-        &why,
-        flow.as_ref(),
-        sid.as_deref(),
-        members,
-        ends,
-    ))
+    Ok(connection_json(&why, sid.as_deref(), members, ends))
 }
 
 fn connection_json(
     why: &Explanation,
-    flow: Option<&Flow>,
     sid: Option<&str>,
     members: &[Member],
     ends: &Ends,
 ) -> Value {
     let name = |id| address::name(members, id);
-    let known = why.owner != 0 || why.listed != 0;
+    let known = why.state.is_some() || why.owner != 0 || why.listed != 0 || why.socket;
     let passed = !known && !why.served;
     let places = if passed {
         &[]
@@ -269,19 +259,27 @@ fn connection_json(
     // A directory member that does not know a connection asks the other one.
     let others = places.iter().filter(|id| !here(**id));
     let others: Vec<_> = others.filter_map(|id| name(*id)).collect();
-    let because = match (flow, why.owner, why.listed) {
+    let role = role(why, &here);
+    let because = match why.state {
         _ if passed => format!(
             "no service has {}: such packets pass untouched",
             ends.service
         ),
-        (Some(_), owner, _) if owner != 0 => {
-            format!(
-                "this member has a flow that says so: its role is {}",
-                role(flow)
-            )
+        Some(FlowState::Deciding) => {
+            "its first bytes are held here until the head of its request is whole".to_string()
         }
-        (None, owner, _) if owner != 0 => "this member has a flow that says so".to_string(),
-        (_, _, listed) if listed != 0 => "its owner has listed it here".to_string(),
+        Some(FlowState::Closed) => {
+            "it is over: what is left says that late copies of its first packet run nothing again"
+                .to_string()
+        }
+        Some(_) => format!(
+            "this member has a flow that says so: its role is {}",
+            role.unwrap_or("unknown")
+        ),
+        None if why.socket => {
+            "its socket is here, from before homing saw it: its packets pass untouched".to_string()
+        }
+        None if why.listed != 0 => "its owner has listed it here".to_string(),
         _ if others.is_empty() => "not known here, and there is no other member to ask".to_string(),
         _ => format!(
             "not known here; on a packet this member asks {}",
@@ -300,18 +298,24 @@ fn connection_json(
         "client": ends.client.to_string(),
         "service": ends.service.to_string(),
         "owner": name(owner),
-        "entry": flow.and_then(|f| name(f.entry)),
-        "role": flow.map(|f| role(Some(f))),
-        "state": flow.and_then(|f| f.state).map(|state| state.name()),
+        "entry": name(why.entry),
+        "role": role,
+        "state": why.state.map(|state| state.name()),
         "sid": sid,
         "directory": directory,
         "because": because,
     })
 }
 
-fn role(flow: Option<&Flow>) -> &'static str {
-    flow.and_then(|f| f.role)
-        .map_or("unknown", |role| role.name())
+/// What this member is for a connection that it has a flow of.
+fn role(why: &Explanation, here: impl Fn(u32) -> bool) -> Option<&'static str> {
+    why.state?;
+    let role = match (here(why.entry), here(why.owner)) {
+        (true, true) => FlowRole::Both,
+        (false, true) => FlowRole::Owner,
+        (_, false) => FlowRole::Entry,
+    };
+    Some(role.name())
 }
 
 /// One `key  value` a line; what is not there is left out.
@@ -472,7 +476,7 @@ mod tests {
                 directory: directory.to_vec(),
                 ..Explanation::default()
             };
-            connection_json(&why, None, None, &members, &ends)
+            connection_json(&why, None, &members, &ends)
         };
         assert_eq!(
             said(true, &[3, 2])["because"],
@@ -497,13 +501,48 @@ mod tests {
         // What was decided before its service was removed goes on.
         let why = Explanation {
             owner: 2,
+            entry: 1,
+            state: Some(FlowState::Live),
             ..Explanation::default()
         };
-        let json = connection_json(&why, None, None, &members, &ends);
+        let json = connection_json(&why, None, &members, &ends);
         assert_eq!(
-            (&json["owner"], json["because"].as_str()),
-            (&json!("m2"), Some("this member has a flow that says so"))
+            (&json["owner"], &json["entry"], &json["role"]),
+            (&json!("m2"), &json!("m1"), &json!("entry"))
         );
+        assert_eq!(
+            json["because"],
+            "this member has a flow that says so: its role is entry"
+        );
+    }
+
+    #[test]
+    fn a_connection_that_is_held_is_over_or_was_there_before() {
+        let members = [1, 2].map(example_member);
+        let ends: Ends = "192.0.2.1:4000-10.80.0.1:80".parse().unwrap();
+        let said = |state, socket| {
+            let why = Explanation {
+                state,
+                socket,
+                served: true,
+                directory: vec![1, 2],
+                ..Explanation::default()
+            };
+            let json = connection_json(&why, None, &members, &ends);
+            (
+                json["state"].clone(),
+                json["because"].as_str().unwrap().to_string(),
+            )
+        };
+        let (state, because) = said(Some(FlowState::Deciding), false);
+        assert_eq!(state, "deciding");
+        assert!(because.contains("first bytes are held"));
+        let (state, because) = said(Some(FlowState::Closed), false);
+        assert_eq!(state, "closed");
+        assert!(because.contains("it is over"));
+        let (state, because) = said(None, true);
+        assert_eq!(state, Value::Null);
+        assert!(because.contains("pass untouched"));
     }
 
     #[test]

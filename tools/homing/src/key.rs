@@ -3,7 +3,7 @@
 //! `homing key`: make a farm key, load one from a file, and list which are loaded.
 //!
 //! A key never appears on a command line, where every user could read it, and one that is loaded is
-//! never shown: only its number and what it is for.
+//! never shown: only its number, what it is for, and a fingerprint.
 
 use crate::out::Failure;
 use crate::out::Out;
@@ -33,7 +33,7 @@ const MAX_FILE: u64 = 4096;
 pub enum Command {
     /// Load a farm key: 64 hexadecimal digits or base64 of 32 bytes in the file's first line
     Set(Set),
-    /// List the loaded keys: their numbers, and which of them sends
+    /// List the loaded keys: their numbers, which of them sends, and fingerprints to compare members by
     List,
     /// Print a new farm key; keep it in a file that only root can read
     Generate,
@@ -44,9 +44,9 @@ pub enum Command {
 pub struct Set {
     /// The file; - for standard input
     file: PathBuf,
-    /// Number of the key, the same on every member
-    #[arg(long, default_value_t = 0)]
-    id: u8,
+    /// Number of the key, the same on every member [default: 0, where no other key has it]
+    #[arg(long)]
+    id: Option<u8>,
     /// Send: the key makes cookies, session ids and messages. Receive: it only verifies them
     #[arg(long, default_value = "send")]
     role: Role,
@@ -72,9 +72,12 @@ impl Command {
                     Role::Receive => KeyRole::Receive,
                 };
                 let request = Request::new(cmd::KEY_SET)
-                    .u8(key::ID, set.id)
                     .bytes(key::SECRET, &secret)
                     .u32(key::ROLE, role as u32);
+                let request = match set.id {
+                    Some(id) => request.u8(key::ID, id),
+                    None => request,
+                };
                 refused::set(&mut Client::open()?, &request)?;
                 out.done()
             }
@@ -96,16 +99,22 @@ fn role(key: &Key) -> Option<&'static str> {
     key.role.map(|role| role.name())
 }
 
+/// What is the same for the same key on every member.
+fn fingerprint(key: &Key) -> String {
+    format!("{:08x}", key.fingerprint)
+}
+
 fn key_json(key: &Key) -> Value {
-    json!({ "id": key.id, "role": role(key) })
+    json!({ "id": key.id, "role": role(key), "fingerprint": fingerprint(key) })
 }
 
 fn table(keys: &[Key]) -> String {
-    let mut table = Table::new(&["key", "role"]);
+    let mut table = Table::new(&["key", "role", "fingerprint"]);
     for key in keys {
         table.row(vec![
             key.id.to_string(),
             role(key).unwrap_or_default().to_string(),
+            fingerprint(key),
         ]);
     }
     table.render("no keys: 'homing key set FILE' loads one")
@@ -182,10 +191,17 @@ mod tests {
         let key = |id, role| Key {
             id,
             role: Some(role),
+            fingerprint: 0x00ab_cdef,
         };
         let keys = [key(0, KeyRole::Receive), key(1, KeyRole::Send)];
-        assert_eq!(key_json(&keys[1]), json!({ "id": 1, "role": "send" }));
-        assert_eq!(table(&keys), "key  role\n  0  receive\n  1  send\n");
+        assert_eq!(
+            key_json(&keys[1]),
+            json!({ "id": 1, "role": "send", "fingerprint": "00abcdef" })
+        );
+        assert_eq!(
+            table(&keys),
+            "key  role     fingerprint\n  0  receive  00abcdef\n  1  send     00abcdef\n"
+        );
         assert!(table(&[]).contains("homing key set"));
     }
 

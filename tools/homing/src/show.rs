@@ -172,7 +172,11 @@ pub fn member_json(member: &Member) -> Value {
         "batches_sent": member.batches_sent,
         "batches_seen": member.batches_seen,
         "listeners": member.listeners,
-        "generation": member.generation,
+        "batches_acked": member.batches_acked,
+        "lag": member.lag,
+        "refused": member.refused,
+        "refused_why": Some(&member.refused_why).filter(|why| !why.is_empty()),
+        "config": format!("{:08x}", member.config),
         "latency_us": member.latency_us,
         "told": member.told,
         "overridden": member.overridden,
@@ -452,6 +456,9 @@ pub fn status_json(status: &Status, members: &[Member]) -> Value {
         "services": status.services,
         "sessions": status.sessions,
         "flows": status.flows,
+        "flows_max": status.flows_max,
+        "held": status.held,
+        "held_bytes": status.held_bytes,
         "keys": status.keys,
         "frozen": status.frozen,
         "push": status.push,
@@ -494,8 +501,18 @@ fn status_text(status: &Status, members: &[Member]) -> String {
             status.eject_max
         ),
         format!(
-            "holds       {} members, {} services, {} of {} sessions, {} connections",
-            status.members, status.services, status.sessions, status.sessions_max, status.flows
+            "holds       {} members, {} services, {} of {} sessions, {} of {} connections",
+            status.members,
+            status.services,
+            status.sessions,
+            status.sessions_max,
+            status.flows,
+            status.flows_max
+        ),
+        format!(
+            "reads       {} heads, {} KiB",
+            status.held,
+            status.held_bytes / 1024
         ),
         format!("generation  {}", status.generation),
     ];

@@ -104,8 +104,16 @@ pub struct Member {
     pub batches_seen: u64,
     /// Services with a listening socket there.
     pub listeners: u32,
-    /// Generation of its configuration.
-    pub generation: u32,
+    /// Digest of its configuration; 0 while it is not known.
+    pub config: u32,
+    /// Of another member: up to this number it has all associations of this one.
+    pub batches_acked: u64,
+    /// Of another member: associations of this one that it has not said to have.
+    pub lag: u64,
+    /// Messages from its address that were refused.
+    pub refused: u64,
+    /// Counter of the last that was; empty for none.
+    pub refused_why: String,
     /// Microseconds from a request to its answer.
     pub latency_us: u64,
     /// Whether it has told this member all that it knows.
@@ -167,7 +175,11 @@ impl Member {
             batches_sent: from.uint(BATCHES_SENT).unwrap_or(0),
             batches_seen: from.uint(BATCHES_SEEN).unwrap_or(0),
             listeners: from.u32(LISTENERS).unwrap_or(0),
-            generation: from.u32(GENERATION).unwrap_or(0),
+            config: from.u32(CONFIG).unwrap_or(0),
+            batches_acked: from.uint(BATCHES_ACKED).unwrap_or(0),
+            lag: from.uint(LAG).unwrap_or(0),
+            refused: from.uint(REFUSED).unwrap_or(0),
+            refused_why: from.string(REFUSED_WHY).unwrap_or_default(),
             latency_us: from.uint(LATENCY).unwrap_or(0),
             told: from.u32(TOLD) == Some(1),
             overridden: from.bytes(OVERRIDDEN).is_some(),
@@ -392,6 +404,12 @@ pub struct Explanation {
     pub listed: u32,
     /// Of a connection, whether a service has its address and port.
     pub served: bool,
+    /// Of a connection, its state here; `None` when it is not known here.
+    pub state: Option<FlowState>,
+    /// Of a connection, its entry member; 0 for unknown.
+    pub entry: u32,
+    /// Of a connection, whether the local stack has its socket.
+    pub socket: bool,
 }
 
 impl Explanation {
@@ -416,6 +434,9 @@ impl Explanation {
             directory: from.all(DIRECTORY).filter_map(word).collect(),
             listed: from.u32(LISTED).unwrap_or(0),
             served: from.u32(SERVICE) == Some(1),
+            state: from.u32(STATE).and_then(FlowState::from_u32),
+            entry: from.u32(ENTRY).unwrap_or(0),
+            socket: from.bytes(SOCKET).is_some(),
         }
     }
 }
@@ -427,6 +448,8 @@ pub struct Key {
     pub id: u8,
     /// What it is for.
     pub role: Option<KeyRole>,
+    /// The same for the same secret.
+    pub fingerprint: u32,
 }
 
 impl Key {
@@ -436,6 +459,7 @@ impl Key {
         Ok(Key {
             id: Attributes::need(id, "id")?,
             role: from.u32(ROLE).and_then(KeyRole::from_u32),
+            fingerprint: from.u32(FINGERPRINT).unwrap_or(0),
         })
     }
 }
@@ -463,6 +487,12 @@ pub struct Status {
     pub sessions: u64,
     /// Connections known here.
     pub flows: u64,
+    /// Most that may be.
+    pub flows_max: u64,
+    /// Connections whose first bytes are held.
+    pub held: u64,
+    /// Bytes of memory that they take.
+    pub held_bytes: u64,
     /// Farm keys loaded.
     pub keys: u32,
     /// Whether the member states are frozen.
@@ -510,6 +540,9 @@ impl Status {
             services: from.u32(SERVICES).unwrap_or(0),
             sessions: from.uint(SESSIONS).unwrap_or(0),
             flows: from.uint(FLOWS).unwrap_or(0),
+            flows_max: from.uint(FLOWS_MAX).unwrap_or(0),
+            held: from.uint(HELD).unwrap_or(0),
+            held_bytes: from.uint(HELD_BYTES).unwrap_or(0),
             keys: from.u32(KEYS).unwrap_or(0),
             frozen: from.u32(FROZEN) == Some(1),
             push: from.u32(PUSH) == Some(1),
