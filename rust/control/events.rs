@@ -162,16 +162,8 @@ pub(super) fn put_member(
 /// The session id of an association, as the client has it. The table keeps its first 16 bytes;
 /// the rest is made again with the key that made it, or with ours when none of them did.
 fn sid_text(net: &Net, guard: &Guard, a: &Association) -> Option<[u8; sid::TEXT_LEN]> {
-    let keys = net.keys.read(guard)?;
-    let made_by = |id: u8| {
-        let sid = keys.get(id)?.sid_of(&a.key);
-        let claims = keys.open_sid(&sid)?;
-        (claims.created == a.created && claims.group == a.group).then_some(sid)
-    };
-    let ours = keys.send()?;
-    let sid = made_by(ours.id)
-        .or_else(|| (0..=u8::MAX).find_map(made_by))
-        .unwrap_or_else(|| ours.sid_of(&a.key));
+    let key = net.keys.read(guard)?.shared(&a.key, Some(a))?;
+    let sid = key.sid_of(&a.key);
     Some(sid::encode(&sid))
 }
 

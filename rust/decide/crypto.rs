@@ -23,7 +23,6 @@ pub trait BlockCipher {
 pub(crate) enum Use {
     Cookie = 1,
     Rendezvous = 3,
-    Client = 5,
 }
 
 /// Stand-ins for the tests that run in the kernel too, where no crate is at hand. No secrecy.

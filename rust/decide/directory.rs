@@ -227,6 +227,9 @@ pub struct Bucket {
     at: u32,
 }
 
+/// By how much the clocks of processors may differ, ms.
+const BACKWARDS_MS: u32 = 60_000;
+
 impl Bucket {
     /// A full one.
     pub const fn full(burst: u32, now: u32) -> Self {
@@ -239,9 +242,14 @@ impl Bucket {
     /// Takes a token out of a bucket that fills by `rate` tokens a second up to `burst`; `None` when
     /// there is none.
     pub fn take(self, rate: u32, burst: u32, now: u32) -> Option<Self> {
-        // A clock that seems to go backwards by a little is another CPU's.
+        // A clock that seems to go backwards by a little is another CPU's. All else is time that has
+        // passed, in which nobody may have asked for weeks.
         let gone = now.wrapping_sub(self.at);
-        let gone = if gone > u32::MAX / 2 { 0 } else { gone };
+        let gone = if gone > u32::MAX - BACKWARDS_MS {
+            0
+        } else {
+            gone
+        };
         let left = self
             .left
             .saturating_add(gone.saturating_mul(rate))
@@ -509,5 +517,9 @@ mod tests {
             bucket.take(100, 5, 900_000).map(|b| b.left),
             Some(5000 - 1000)
         );
+        // Nor does it matter that half of the clock's turn has passed; a step back is no time.
+        let empty = Bucket::from_bits(0);
+        assert!(empty.take(2000, 1000, 3_000_000_000).is_some());
+        assert!(empty.take(2000, 1000, 50u32.wrapping_neg()).is_none());
     }
 }

@@ -110,6 +110,10 @@ pub struct Flow {
     pub listed: u8,
 }
 
+/// What a client may acknowledge at once of a connection that goes on, bytes. The numbers of a new
+/// connection are as good as random.
+const GOES_ON: u32 = 1 << 20;
+
 const CLIENT_FIN: u8 = 1;
 const SERVER_FIN: u8 = 2;
 const RESET: u8 = 4;
@@ -282,6 +286,14 @@ impl Flow {
             State::Live | State::Closed => (),
         }
         self.remember(flags, SERVER_FIN);
+    }
+
+    /// A segment goes on exactly where the client stood, which was to say `next` next and had
+    /// acknowledged `acked`; at an entry member. A SYN that came meanwhile was not its own.
+    pub fn on_continued(&mut self, seq: u32, ack: u32, next: u32, acked: u32) {
+        if seq == next && ack.wrapping_sub(acked) < GOES_ON {
+            self.seen &= !ASKED;
+        }
     }
 
     /// The owner has acknowledged the hand-off, at an entry member.
@@ -478,6 +490,23 @@ mod tests {
         assert_eq!((flow.kept(), flow.closing()), (true, true));
         flow.set_kept(false);
         assert_eq!((flow.kept(), flow.closing()), (false, true));
+    }
+
+    #[test]
+    fn a_connection_that_goes_on_is_not_suspected_for_a_syn_of_somebody_else() {
+        let mut flow = Flow::found();
+        assert!(!flow.expects_first());
+        assert_eq!(
+            flow.on_client_segment(&SYN),
+            Action::Relay { hand_off: false }
+        );
+        // Another connection, or one that is not where this one was.
+        for (seq, ack) in [(501, 900), (499, 900), (500, 899), (500, 900 + GOES_ON)] {
+            flow.on_continued(seq, ack, 500, 900);
+            assert!(flow.expects_first());
+        }
+        flow.on_continued(500, 950, 500, 900);
+        assert!(!flow.expects_first() && flow.is_settled());
     }
 
     #[test]

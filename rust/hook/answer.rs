@@ -110,7 +110,7 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
         sack: o.sack_permitted,
         timestamps: o.timestamps.is_some(),
         // Whether ECN was agreed survives only in a timestamp.
-        ecn: o.timestamps.is_some() && tcp.seg.flags & ecn == ecn,
+        ecn: may.ecn && o.timestamps.is_some() && tcp.seg.flags & ecn == ecn,
     };
     let made = key.cookie(&tcp.tuple, tcp.seg.seq, &options, net.now_s());
     let header = tcp::Header {
@@ -141,20 +141,30 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
     }
 }
 
-/// Sends a header without payload. `tsval` is what to echo as our clock: after the SYN-ACK no
+/// What a header without payload says.
+struct Bare {
+    seq: u32,
+    ack: u32,
+    flags: u8,
+    /// Windows of the connection are scaled.
+    scaled: bool,
+}
+
+/// Sends a header without payload. As our clock it echoes what the packet does: after the SYN-ACK no
 /// member uses its own, since the next to speak is perhaps another.
-fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u8) -> bool {
-    let rst = bits & flags::RST != 0;
+fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, say: &Bare) -> bool {
+    let rst = say.flags & flags::RST != 0;
+    let window = window(tcp.ipv6(), tcp.fabric_mtu);
     let header = tcp::Header {
         src_port: tcp.tuple.vip_port,
         dst_port: tcp.tuple.client_port,
-        seq,
-        ack,
-        flags: bits,
-        window: if rst {
-            0
-        } else {
-            window(tcp.ipv6(), tcp.fabric_mtu) >> RCV_WSCALE
+        seq: say.seq,
+        ack: say.ack,
+        flags: say.flags,
+        window: match say.scaled {
+            _ if rst => 0,
+            true => window >> RCV_WSCALE,
+            false => window,
         },
     };
     let stamps = match tcp.seg.options.timestamps {
@@ -174,17 +184,29 @@ fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, seq: u32, ack: u32, bits: u
 }
 
 /// Answers a FIN that came instead of a request: the connection ends with nothing asked.
-pub(super) fn fin_ack(host: &Host, tcp: &Tcp<'_>, packet: &Packet) {
-    let ack = tcp.seg.seq.wrapping_add(1);
-    if bare(host, tcp, packet, tcp.seg.ack, ack, flags::FIN | flags::ACK) {
+/// `scaled`: windows of the connection are.
+pub(super) fn fin_ack(host: &Host, tcp: &Tcp<'_>, packet: &Packet, scaled: bool) {
+    let say = Bare {
+        seq: tcp.seg.ack,
+        ack: tcp.seg.seq.wrapping_add(1),
+        flags: flags::FIN | flags::ACK,
+        scaled,
+    };
+    if bare(host, tcp, packet, &say) {
         host.net.count(Reason::FinAnswered);
     }
 }
 
 /// Answers a keep-alive probe (one byte below the window, or none) before the first request.
-pub(super) fn probe_ack(host: &Host, tcp: &Tcp<'_>, packet: &Packet) {
-    let ack = tcp.seg.seq.wrapping_add(1);
-    if bare(host, tcp, packet, tcp.seg.ack, ack, flags::ACK) {
+/// `scaled`: windows of the connection are.
+pub(super) fn probe_ack(host: &Host, tcp: &Tcp<'_>, packet: &Packet, scaled: bool) {
+    let say = Bare {
+        seq: tcp.seg.ack,
+        ack: tcp.seg.seq.wrapping_add(1),
+        flags: flags::ACK,
+        scaled,
+    };
+    if bare(host, tcp, packet, &say) {
         host.net.count(Reason::ProbeAnswered);
     }
 }
@@ -192,24 +214,27 @@ pub(super) fn probe_ack(host: &Host, tcp: &Tcp<'_>, packet: &Packet) {
 /// Refuses: as the kernel does for a segment without a socket (RFC 9293 section 3.10.7.1).
 pub(super) fn reset(host: &Host, tcp: &Tcp<'_>, packet: &Packet, why: Reason) {
     let seg = &tcp.seg;
-    let sent = if tcp.has(flags::ACK) {
-        bare(host, tcp, packet, seg.ack, 0, flags::RST)
+    let say = if tcp.has(flags::ACK) {
+        Bare {
+            seq: seg.ack,
+            ack: 0,
+            flags: flags::RST,
+            scaled: false,
+        }
     } else {
         let one = |bit| u32::from(tcp.has(bit));
         let len = tcp
             .payload_len
             .wrapping_add(one(flags::SYN))
             .wrapping_add(one(flags::FIN));
-        bare(
-            host,
-            tcp,
-            packet,
-            0,
-            seg.seq.wrapping_add(len),
-            flags::RST | flags::ACK,
-        )
+        Bare {
+            seq: 0,
+            ack: seg.seq.wrapping_add(len),
+            flags: flags::RST | flags::ACK,
+            scaled: false,
+        }
     };
-    if sent {
+    if bare(host, tcp, packet, &say) {
         host.net.count(why);
     }
 }
@@ -269,9 +294,14 @@ pub(super) fn say(
 }
 
 /// Acknowledges the client's goodbye when ours was sent before.
-pub(super) fn fin_acked(host: &Host, tcp: &Tcp<'_>, packet: &Packet) {
-    let end = tcp.seg.seq.wrapping_add(tcp.payload_len).wrapping_add(1);
-    if bare(host, tcp, packet, tcp.seg.ack, end, flags::ACK) {
+pub(super) fn fin_acked(host: &Host, tcp: &Tcp<'_>, packet: &Packet, scaled: bool) {
+    let say = Bare {
+        seq: tcp.seg.ack,
+        ack: tcp.seg.seq.wrapping_add(tcp.payload_len).wrapping_add(1),
+        flags: flags::ACK,
+        scaled,
+    };
+    if bare(host, tcp, packet, &say) {
         host.net.count(Reason::FinAnswered);
     }
 }

@@ -372,13 +372,19 @@ fn take(
             return Err(Reason::SidForged);
         }
         if h.home_version > 0 {
+            // The home alone knows when its session was last used: that somebody shows the id is no
+            // use before it has said so. Unless the session is new here, or the home itself is.
+            let known = net.sessions.get(guard, &k).map(|e| e.association(&k));
+            let news = known.is_none_or(|a| a.home != config.local || a.version < h.home_version)
+                && h.home_version > 1;
+            let fresh = insert || news || net.joined_ms.load(Relaxed) == 0;
             let a = Association {
                 key: k,
                 home: config.local,
                 origin: h.origin,
                 version: h.home_version,
                 created: h.created,
-                last_used: net.now(),
+                last_used: if fresh { net.now() } else { h.created },
                 group: h.group,
                 flags: 0,
             };
@@ -530,9 +536,14 @@ fn control(
             });
             if let Some(flow) = flow {
                 // Nothing of it has reached an application: the client's repetition is decided
-                // anew, with what is known now.
+                // anew, with what is known now; and so is what the client will not repeat, since
+                // it was acknowledged.
+                let kept = flow.status().kept();
                 net.flows.remove(guard, flow, &net.edits);
                 net.count(Reason::Redirected);
+                if kept {
+                    hold::anew(host, guard, config, &tuple, client_isn);
+                }
             }
         }
         Body::FlowGone { tuple, client_isn } => {

@@ -82,8 +82,9 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// As they stand now. `bits` let members in slow start take part or not; all take part with
-    /// `None`.
+    /// As they stand now. `bits` let members in slow start take part or not. With `None` they all do,
+    /// and those that have come and gone lately, too: for a choice that all members are to make alike.
+    /// What each has seen of the others' comings differs.
     pub(super) fn new(
         host: &Host,
         guard: &Guard,
@@ -108,7 +109,7 @@ impl Candidates {
                 Some(bits) if settled => admitted(member.ramp(&clock), bits),
                 _ => true,
             };
-            let damped = member.live.damped.load(Relaxed);
+            let damped = bits.is_some() && member.live.damped.load(Relaxed);
             *standing = health::standing(
                 seen.state.into(),
                 fill.is_some(),
@@ -233,14 +234,15 @@ pub(super) fn at_home(
     let Some(keys) = net.keys.read(guard) else {
         return Home::Serve;
     };
-    let Some(claims) = keys.claims_of(key) else {
-        return Home::Serve;
-    };
     let entry = net.sessions.get(guard, key);
     let known = entry.map(|e| e.association(key));
+    let Some(claims) = keys.claims_of(key, known.as_ref()) else {
+        return Home::Serve;
+    };
     let now = net.now();
     let last = config.timeouts(claims.group);
     // Here the id's own home is beside the point: the entry member has been told that it is us.
+    let named = claims.home;
     let claims = Claims {
         home: config.local,
         ..claims
@@ -273,6 +275,8 @@ pub(super) fn at_home(
             shown(host, guard, config, key);
             Home::Serve
         }
+        // The smaller part of the farm serves other members' sessions, and keeps them nowhere.
+        Resolve::SidOnly { .. } if named != me && !majority(host, config) => Home::Serve,
         Resolve::SidOnly { .. } => {
             let again = Association {
                 key: *key,
@@ -434,7 +438,9 @@ pub(super) fn successor(
 ) -> Option<u16> {
     // Slow start is no reason to pick another than the others pick.
     let candidates = Candidates::new(host, guard, config, service, None);
-    let key = host.net.keys.read(guard)?.shared(session)?;
+    let known = host.net.sessions.get(guard, session);
+    let known = known.map(|entry| entry.association(session));
+    let key = host.net.keys.read(guard)?.shared(session, known.as_ref())?;
     let picked = rendezvous::pick(&key.prf(), session, candidates.as_slice());
     candidates.id(picked)
 }
@@ -474,8 +480,8 @@ fn rehome(
 
 /// Whether this member speaks for the farm: it has heard most of it for long enough.
 pub(super) fn majority(host: &Host, config: &Config) -> bool {
-    let times = config.times();
-    config.me().is_some_and(|me| me.live.is_whole(&times)) && hears_most(host, config)
+    let clock = host.net.clock(config);
+    config.me().is_some_and(|me| me.live.is_whole(&clock)) && hears_most(host, config)
 }
 
 /// Whether this member hears most of the farm, and is heard. Those that an operator has set down
@@ -518,10 +524,7 @@ fn pick(
     let random = time::random();
     // A client's number takes the place of chance where the same client goes to the same member.
     let by_client = match policy {
-        Policy::Maglev => {
-            let key = host.net.keys.read(guard)?.send()?;
-            Some(maglev::client(&key.prf(), &client.0))
-        }
+        Policy::Maglev => Some(maglev::client(config.farm.id, &client.0)),
         _ => None,
     };
     let bits = by_client.map_or_else(time::random, |client| client >> 32);

@@ -200,7 +200,11 @@ fn line<'b>(
     buf: &'b mut [u8],
 ) -> Option<&'b [u8]> {
     let key = flow.terms().session?;
-    let text = sid::encode(&host.net.keys.read(guard)?.send()?.sid_of(&key));
+    let known = host.net.sessions.get(guard, &key);
+    let known = known.map(|entry| entry.association(&key));
+    // Its MAC is of the same key as the rest of it, whoever sends with another by now.
+    let made = host.net.keys.read(guard)?.shared(&key, known.as_ref())?;
+    let text = sid::encode(&made.sid_of(&key));
     let s = &service.settings;
     let with = Attributes {
         secure: s.secure,

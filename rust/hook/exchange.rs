@@ -160,6 +160,10 @@ fn resting(host: &Host, guard: &Guard, tuple: &Tuple) -> Option<Resting> {
     let flow = net.flows.get(guard, tuple)?;
     let followed = net.exchanges.get(guard, tuple)?;
     let (asked, answered) = followed.now().rest()?;
+    // Most were told long ago: sockets are looked up for the others only.
+    if followed.is_told(asked) {
+        return None;
+    }
     let received = host.ask_socket(|ns, device| match stack::received(ns, tuple, device) {
         (Socket::Full, next) => Some(next),
         _ => None,
@@ -229,7 +233,8 @@ pub(super) fn sweep(host: &Host) -> Result {
         let mut left = FRESH;
         let more = walk.next(|guard, followed| {
             if entry_of(host, guard, followed.key()).is_some() {
-                if followed.now().phase == Phase::Rest {
+                let rest = followed.now().rest();
+                if rest.is_some_and(|(asked, _)| !followed.is_told(asked)) {
                     batch.push(followed.key());
                 }
             } else if !is_young(host, guard, followed.key()) {

@@ -56,6 +56,9 @@ use crate::{
 /// Looks after what is due. Queued only while something is held.
 pub(super) struct HoldJob;
 
+/// How often a connection is decided anew because its owner did not want it.
+const REDIRECTS: u8 = 3;
+
 /// Connections that are looked after at once; the others follow in the next round.
 const BATCH: u32 = 256;
 
@@ -118,6 +121,10 @@ fn evicted(host: &Host, guard: &Guard, config: &Config, waiting: KBox<Waiting>) 
     host.net.count(Reason::HoldFull);
     if waiting.hold.acked() > 0 {
         return give_up(host, guard, &waiting);
+    }
+    if waiting.head() == 0 {
+        // Its beginning is still to come, and is read when it does.
+        return;
     }
     let tuple = &waiting.tuple;
     if let Some(service) = config.service(&tuple.vip, tuple.vip_port) {
@@ -321,6 +328,11 @@ fn due(host: &Host, guard: &Guard, config: &Config, mut waiting: KBox<Waiting>) 
         Due::Acknowledge => answer::hold_ack(host, &waiting),
         Due::Decide => {
             host.net.count(Reason::HoldTimeout);
+            if waiting.head() == 0 {
+                // Its beginning was lost and comes again, with the whole of what follows: without it
+                // nothing is known of the session, and perhaps it is no connection at all.
+                return;
+            }
             let tuple = &waiting.tuple;
             return match config.service(&tuple.vip, tuple.vip_port) {
                 Some(s) => request::decide(host, guard, config, s, waiting, Asked::Unknown, true),
@@ -371,6 +383,23 @@ pub(super) fn reported(
     }
 }
 
+/// The owner of a connection whose first bytes are kept does not want it: it is decided anew.
+pub(super) fn anew(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, client_isn: u32) {
+    let Some(mut waiting) = host.net.pending.take(tuple) else {
+        return;
+    };
+    if waiting.client_isn != client_isn || !waiting.hold.is_given() {
+        return keep(host, guard, config, waiting);
+    }
+    // Members that disagree for long would send it to and fro for ever.
+    waiting.redirected = waiting.redirected.saturating_add(1);
+    let service = config.service(&tuple.vip, tuple.vip_port);
+    match service.filter(|_| waiting.redirected <= REDIRECTS) {
+        Some(service) => request::again(host, guard, config, service, waiting),
+        None => give_up(host, guard, &waiting),
+    }
+}
+
 /// A packet of a connection whose first bytes are kept: new data waits behind them. `Err` gives
 /// back what goes the ordinary way.
 pub(super) fn behind(
@@ -400,6 +429,12 @@ pub(super) fn behind(
     if ordinary || tcp::seq::le(end, given) {
         keep(host, guard, config, waiting);
         return Err(packet);
+    }
+    // Padding first: it is no part of what the checksum covers.
+    if packet.trim(tcp.total_len()).is_err() {
+        keep(host, guard, config, waiting);
+        net.count(Reason::DropNoMemory);
+        return Ok(packet.drop());
     }
     if !packet.tcp_checksum_ok(tcp.l4(), tcp.ipv6()) {
         keep(host, guard, config, waiting);

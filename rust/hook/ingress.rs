@@ -192,7 +192,9 @@ fn service(
         net.count(Reason::PassUnconfigured);
         return packet.accept();
     };
-    if let Some(flow) = net.flows.get(guard, &tcp.tuple) {
+    let flow = net.flows.get(guard, &tcp.tuple);
+    let had_flow = flow.is_some();
+    if let Some(flow) = flow {
         flow.touch(net.uptime());
         if flow.status().kept() {
             packet = match hold::behind(host, guard, config, tcp, packet) {
@@ -257,7 +259,13 @@ fn service(
                 net.count(Reason::PassEstablished);
                 return packet.accept();
             }
-            Socket::TimeWait if !may_reuse(host, tcp) => {
+            // Only what begins a connection, or goes on with one that began here, is not for it.
+            Socket::TimeWait
+                if !may_reuse(host, tcp)
+                    || !(tcp.is_syn()
+                        || net.pending.holds(&tcp.tuple)
+                        || cookie(host, keys, tcp).is_some()) =>
+            {
                 net.count(Reason::PassEstablished);
                 return packet.accept();
             }
@@ -289,13 +297,13 @@ fn service(
         }
         if !ours && cookie(host, keys, tcp).is_some() {
             // The client has begun anew: what it said before will not be completed.
-            return before_request(host, guard, config, packet, keys, tcp);
+            return before_request(host, guard, config, packet, keys, tcp, had_flow);
         }
         hold::keep(host, guard, config, waiting);
         net.count(Reason::AckBare);
         return done(packet);
     }
-    before_request(host, guard, config, packet, keys, tcp)
+    before_request(host, guard, config, packet, keys, tcp, had_flow)
 }
 
 /// The kernel's rule for a new connection from a port that is in TIME_WAIT here.
@@ -332,7 +340,7 @@ fn known(
     flow: &Flow,
 ) -> Known {
     let net = &host.net;
-    let status = flow.status();
+    let mut status = flow.status();
     let local = status.role != Role::Entry;
     // The usual cases need no look at anything else.
     if local && status.state == State::Live && !tcp.is_syn() {
@@ -350,6 +358,15 @@ fn known(
         }
         if !local && is_down(host, guard, config, flow.owner()) {
             return Known::New;
+        }
+    }
+    let talks = tcp.has(flags::ACK) && !tcp.has(flags::SYN | flags::RST);
+    if !local && talks && status.state == State::Live && status.expects_first() {
+        if let Some(said) = flow.said() {
+            status = flow.on(net.uptime(), |f| {
+                f.on_continued(tcp.seg.seq, tcp.seg.ack, said.next, said.ack);
+                *f
+            });
         }
     }
     let socket = matches!(found, Socket::Full | Socket::Request);
@@ -380,9 +397,7 @@ fn known(
         Action::Relay { hand_off } => Known::Relay { hand_off },
         Action::AnswerSyn | Action::Renew => Known::New,
         Action::DropDuplicate => Known::Duplicate,
-        Action::Deliver | Action::Spawn | Action::DropEarly | Action::Refuse => {
-            Known::Pass
-        }
+        Action::Deliver | Action::Spawn | Action::DropEarly | Action::Refuse => Known::Pass,
     }
 }
 
@@ -464,6 +479,7 @@ pub(super) fn belongs(
 }
 
 /// A segment of a connection that has not asked for anything yet, or that nobody here knows.
+/// `had_flow`: there is, or just was, a flow between the same ports.
 fn before_request(
     host: &Host,
     guard: &Guard,
@@ -471,6 +487,7 @@ fn before_request(
     packet: HookPacket,
     keys: &KeyRing,
     tcp: &Tcp<'_>,
+    had_flow: bool,
 ) -> Verdict {
     let net = &host.net;
     if tcp.has(flags::RST) && !tcp.has(flags::SYN) {
@@ -483,9 +500,18 @@ fn before_request(
     let s = &tcp.seg;
     if let Some(agreed) = cookie(host, keys, tcp) {
         net.count(Reason::CookieOk);
+        let scaled = agreed.snd_wscale.is_some();
+        // What is left of an earlier connection between the same ports has nothing to say to this
+        // one, whose next packets carry no cookie.
+        if had_flow {
+            let old = net.flows.get(guard, &tcp.tuple);
+            if let Some(old) = old.filter(|f| f.client_isn() != s.seq.wrapping_sub(1)) {
+                net.flows.remove(guard, old, &net.edits);
+            }
+        }
         if tcp.payload_len == 0 {
             if tcp.has(flags::FIN) {
-                answer::fin_ack(host, tcp, &packet);
+                answer::fin_ack(host, tcp, &packet, scaled);
             } else {
                 net.count(Reason::AckBare);
             }
@@ -507,8 +533,8 @@ fn before_request(
     if tcp.payload_len <= 1 {
         // A keep-alive probe repeats the byte before the window: here, the SYN.
         let probe = keys.verify_cookie(&tcp.tuple, s.seq, own, None, now);
-        if probe.is_some() && !tcp.has(flags::FIN) {
-            answer::probe_ack(host, tcp, &packet);
+        if let Some(agreed) = probe.filter(|_| !tcp.has(flags::FIN)) {
+            answer::probe_ack(host, tcp, &packet, agreed.snd_wscale.is_some());
             return done(packet);
         }
         // The last word of a connection without data whose FIN was answered here.
@@ -535,7 +561,7 @@ fn before_request(
                 kept: false,
                 taken_over: false,
             };
-            return request::early(host, guard, config, tcp, packet, &hs);
+            return request::early(host, guard, config, tcp, packet, &hs, true);
         }
     }
     net.count(Reason::CookieBad);

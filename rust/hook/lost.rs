@@ -83,7 +83,7 @@ pub(super) fn watch(host: &Host, guard: &Guard, config: &Config, member: &Member
     let clock = host.net.clock(config);
     if member.local {
         let whole = decision::hears_most(host, config);
-        member.live.count_whole(whole);
+        member.live.count_whole(whole, &clock);
         return;
     }
     let away = member.is_away(guard, config, &clock);
@@ -304,12 +304,12 @@ pub(super) fn packet(
             Ok(ingress::done(packet))
         }
         Next::Probe => {
-            answer::probe_ack(host, tcp, &packet);
+            answer::probe_ack(host, tcp, &packet, flow.terms().snd_wscale.is_some());
             Ok(ingress::done(packet))
         }
         Next::End => {
             close(host, &flow);
-            answer::fin_ack(host, tcp, &packet);
+            answer::fin_ack(host, tcp, &packet, flow.terms().snd_wscale.is_some());
             Ok(ingress::done(packet))
         }
         Next::Request { safe } => {

@@ -141,7 +141,7 @@ pub(super) fn after(
     if tcp.has(flags::RST) {
         net.count(Reason::RstBeforeData);
     } else if tcp.has(flags::FIN) {
-        answer::fin_acked(host, tcp, &packet);
+        answer::fin_acked(host, tcp, &packet, flow.terms().snd_wscale.is_some());
     } else {
         net.count(Reason::AckBare);
     }

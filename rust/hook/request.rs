@@ -15,6 +15,7 @@ use super::{
     encap::{self, With},
     hold,
     host::Host,
+    ingress,
     refuse, //
 };
 use crate::{
@@ -89,7 +90,7 @@ pub(super) fn first(
         Some(outcome) => asked(host, outcome),
         // Urgent data has no place among bytes that are kept: it goes as it came.
         None if tcp.has(flags::URG) => asked(host, Outcome::TooLong),
-        None => return early(host, guard, config, tcp, packet, hs),
+        None => return early(host, guard, config, tcp, packet, hs, false),
     };
     give(host, guard, config, tcp, packet, hs, asked, None)
 }
@@ -156,7 +157,8 @@ pub(super) fn give(
     verdict
 }
 
-/// A segment of a request whose beginning, or end, has not come yet.
+/// A segment of a request whose beginning, or end, has not come yet. `rough`: its beginning has not, so
+/// that `hs` is what the cookie says without the first segment's timestamps.
 pub(super) fn early(
     host: &Host,
     guard: &Guard,
@@ -164,6 +166,7 @@ pub(super) fn early(
     tcp: &Tcp<'_>,
     packet: HookPacket,
     hs: &Handshake,
+    rough: bool,
 ) -> Verdict {
     let manner = Manner {
         tos: tcp.tos,
@@ -184,7 +187,10 @@ pub(super) fn early(
         time::boot_ms(),
     );
     match KBox::new(new, GFP_ATOMIC) {
-        Ok(waiting) => more(host, guard, config, tcp, packet, waiting),
+        Ok(mut waiting) => {
+            waiting.rough = rough;
+            more(host, guard, config, tcp, packet, waiting)
+        }
         Err(_) => {
             host.net.count(Reason::DropNoMemory);
             packet.drop()
@@ -222,6 +228,13 @@ pub(super) fn more(
             false,
         );
         return packet.drop();
+    }
+    if waiting.rough && tcp.seg.seq == waiting.start() {
+        let keys = net.keys.read(guard);
+        if let Some(agreed) = keys.and_then(|keys| ingress::cookie(host, keys, tcp)) {
+            waiting.agreed = agreed;
+            waiting.rough = false;
+        }
     }
     match hold::add(&mut waiting, &packet, tcp) {
         Added::New => net.count(Reason::Held),
@@ -271,6 +284,25 @@ fn read(waiting: &mut Waiting, service: &Service) -> Option<Outcome> {
     let mtu = limits::FABRIC_MTU;
     let most = answer::window(ipv6, mtu).saturating_sub(answer::our_mss(ipv6, mtu));
     (waiting.head() > u32::from(most)).then_some(Outcome::TooLong)
+}
+
+/// Decides once more on a connection whose bytes are held, with what is known now.
+pub(super) fn again(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    service: &Service,
+    mut waiting: KBox<Waiting>,
+) {
+    waiting.reread();
+    let asked = match read(&mut waiting, service) {
+        Some(Outcome::Head(head)) => Asked::Http {
+            cookie: head.cookie,
+            head: head.method == Method::Head,
+        },
+        _ => Asked::Unknown,
+    };
+    decide(host, guard, config, service, waiting, asked, true);
 }
 
 /// Decides on a connection whose bytes are held, and gives them to its owner. `later`: the caller

@@ -145,10 +145,7 @@ fn decided(
             net.count(Reason::SpawnFailed);
             return packet.drop();
         }
-        Action::Deliver
-        | Action::Relay { .. }
-        | Action::AnswerSyn
-        | Action::Renew => {
+        Action::Deliver | Action::Relay { .. } | Action::AnswerSyn | Action::Renew => {
             if !here {
                 net.count(Reason::AfterClose);
             }

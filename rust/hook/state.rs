@@ -160,7 +160,8 @@ fn settle(host: &Host, config: &Config) {
         others = others.saturating_add(1);
         if m.live.told.load(Relaxed) {
             told = told.saturating_add(1);
-        } else if !m.is_heard(&clock) {
+        } else if !m.is_heard(&clock) || m.is_deaf(&clock) {
+            // It cannot tell, or has not heard that it is to.
             silent = silent.saturating_add(1);
         }
     }

@@ -60,8 +60,8 @@ impl Job for SweepJob {
         net.requests.sweep(time::coarse_ms());
         let swept = paced(&net.flows_due_ms, || flows(&host))
             .and_then(|()| paced(&net.sessions_due_ms, || sessions(&host)))
-            .and_then(|()| directory::sweep(&host))
-            .and_then(|()| exchange::sweep(&host));
+            .and_then(|()| paced(&net.directory_due_ms, || directory::sweep(&host)))
+            .and_then(|()| paced(&net.exchanges_due_ms, || exchange::sweep(&host)));
         if swept.is_err() {
             net.count(Reason::DropNoMemory);
         }

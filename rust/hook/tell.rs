@@ -328,7 +328,13 @@ pub(super) fn part(
 ) {
     let net = &host.net;
     net.count(Reason::WalkReceived);
-    for a in records {
+    // This member has just started: its own sessions were last used nobody knows when, since others
+    // see only the first request. They are not to end for that.
+    let starts = net.joined_ms.load(Relaxed) == 0;
+    for mut a in records {
+        if starts && a.home == config.local {
+            a.last_used = net.now();
+        }
         super::decap::learned(host, guard, config, &a);
     }
     let took = {

@@ -506,11 +506,14 @@ static int homing_netdev_event(struct notifier_block *nb, unsigned long event,
 	case NETDEV_PRECHANGEUPPER:
 		/* Its packets would be the upper device's. */
 		if (!upper->master || !upper->linking ||
-		    netif_is_l3_master(upper->upper_dev) ||
 		    !dev_event(dev_net(dev), dev->ifindex, HOMING_DEV_ASKED))
 			break;
-		NL_SET_ERR_MSG(upper->info.extack,
-			       "homing is attached to the device; detach it, and attach the upper one");
+		if (netif_is_l3_master(upper->upper_dev))
+			NL_SET_ERR_MSG(upper->info.extack,
+				       "homing is attached to the device, and cannot work in a VRF");
+		else
+			NL_SET_ERR_MSG(upper->info.extack,
+				       "homing is attached to the device; detach it, and attach the upper one");
 		return notifier_from_errno(-EBUSY);
 	}
 	return NOTIFY_DONE;
@@ -1172,6 +1175,9 @@ u32 homing_tcp_offers(const struct net *net)
 		bits |= HOMING_OFFER_TIMESTAMPS;
 	if (READ_ONCE(net->ipv4.sysctl_tcp_window_scaling))
 		bits |= HOMING_OFFER_WSCALE;
+	/* As cookie_ecn_ok(), but for a route that has the feature. */
+	if (READ_ONCE(net->ipv4.sysctl_tcp_ecn))
+		bits |= HOMING_OFFER_ECN;
 	return bits;
 }
 
@@ -1845,7 +1851,9 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 	__be32 s4 = 0;
 	u32 over, room, mtu;
 
-	/* The cache is per CPU and used with bottom halves off. */
+	/* The cache is per CPU and used with bottom halves off. No device is
+	 * named: one that clients and members share is no circle.
+	 */
 	local_bh_disable();
 	if (v6) {
 		if (!t->sock6) {
@@ -1854,7 +1862,7 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 		}
 		key.u.ipv6.dst = *(const struct in6_addr *)dst;
 		key.u.ipv6.src = *(const struct in6_addr *)src;
-		d = udp_tunnel6_dst_lookup(skb, skb->dev, t->net, t->sock6->sk, 0,
+		d = udp_tunnel6_dst_lookup(skb, NULL, t->net, t->sock6->sk, 0,
 					   &s6, &key, htons(sport), htons(dport), 0,
 					   &r->v6);
 	} else {
@@ -1862,7 +1870,7 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 
 		key.u.ipv4.dst = v4(dst);
 		key.u.ipv4.src = v4(src);
-		rt = udp_tunnel_dst_lookup(skb, skb->dev, t->net, 0, &s4, &key,
+		rt = udp_tunnel_dst_lookup(skb, NULL, t->net, 0, &s4, &key,
 					   htons(sport), htons(dport), 0, &r->v4);
 		d = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
 	}

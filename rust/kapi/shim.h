@@ -220,6 +220,7 @@ enum homing_offer {
 	HOMING_OFFER_SACK = 1,
 	HOMING_OFFER_TIMESTAMPS = 2,
 	HOMING_OFFER_WSCALE = 4,
+	HOMING_OFFER_ECN = 8,
 };
 u32 homing_tcp_offers(const struct net *net);
 /* snd_una of a connection's full socket; false without one. Under RCU. */

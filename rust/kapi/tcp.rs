@@ -178,6 +178,8 @@ pub(crate) struct Offers {
     pub(crate) timestamps: bool,
     /// `net.ipv4.tcp_window_scaling`.
     pub(crate) wscale: bool,
+    /// `net.ipv4.tcp_ecn`.
+    pub(crate) ecn: bool,
 }
 
 /// The options that sysctls allow here: a socket that would refuse one must not promise it. Any
@@ -189,6 +191,7 @@ pub(crate) fn offers(ns: NetNs) -> Offers {
         sack: bits & ffi::homing_offer_HOMING_OFFER_SACK != 0,
         timestamps: bits & ffi::homing_offer_HOMING_OFFER_TIMESTAMPS != 0,
         wscale: bits & ffi::homing_offer_HOMING_OFFER_WSCALE != 0,
+        ecn: bits & ffi::homing_offer_HOMING_OFFER_ECN != 0,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         sid::{self, Claims, Sid}, //
     },
     kapi::crypto::{Keys, Purpose},
+    wire::control::Association,
 };
 
 /// One key and its number, which is the same on every member.
@@ -206,25 +207,33 @@ impl KeyRing {
         })
     }
 
-    /// The key that made the id of a table key, and what the id says. Without its MAC the key that
-    /// fits is told by the block's own form; the id itself was verified when the key was stored.
-    fn made(&self, key: &[u8; 16]) -> Option<(&Key, Claims)> {
+    /// The key that made the id of a session, and what the id says. `known` is what is stored of the
+    /// session: without it the key that fits is told by the block's own form, which one of 16,000
+    /// other keys would fit, too. The id itself was verified when the key was stored.
+    fn made(&self, session: &[u8; 16], known: Option<&Association>) -> Option<(&Key, Claims)> {
         self.keys.iter().find_map(|k| {
-            let claims = sid::open(&SidCipher(&k.keys), &SidPrf(&k.keys), &k.sid_of(key))?;
-            Some((&**k, claims))
+            let id = k.sid_of(session);
+            let claims = sid::open(&SidCipher(&k.keys), &SidPrf(&k.keys), &id)?;
+            let fits = known.is_none_or(|a| (a.created, a.group) == (claims.created, claims.group));
+            fits.then_some((&**k, claims))
         })
     }
 
-    /// What the id of a table key says, whichever key made it.
-    pub(crate) fn claims_of(&self, key: &[u8; 16]) -> Option<Claims> {
-        self.made(key).map(|(_, claims)| claims)
+    /// What the id of a session says, whichever key made it.
+    pub(crate) fn claims_of(
+        &self,
+        session: &[u8; 16],
+        known: Option<&Association>,
+    ) -> Option<Claims> {
+        self.made(session, known).map(|(_, claims)| claims)
     }
 
-    /// The key that all members share for what they choose alike about a session: the one that made
-    /// its id. The one that sends is not the same everywhere while keys are rolled; it serves where
-    /// the first is loaded no more.
-    pub(crate) fn shared(&self, session: &[u8; 16]) -> Option<&Key> {
-        self.made(session).map(|(key, _)| key).or_else(|| self.send())
+    /// The key that all members share for what they choose and say alike about a session: the one
+    /// that made its id. The one that sends is not the same everywhere while keys are rolled; it
+    /// serves where the first is loaded no more.
+    pub(crate) fn shared(&self, session: &[u8; 16], known: Option<&Association>) -> Option<&Key> {
+        let made = self.made(session, known).map(|(key, _)| key);
+        made.or_else(|| self.send())
     }
 
     /// Reads a session id with whichever key made it.

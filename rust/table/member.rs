@@ -231,6 +231,8 @@ pub(crate) struct Live {
     away: Atomic<u32>,
     /// Of this member itself: state intervals for which it has heard most of the farm.
     whole: Atomic<u32>,
+    /// Boot time in ms when the first of them began.
+    whole_since_ms: Atomic<u64>,
     /// As what owner of connections it was last seen: a [`crate::decide::lost::Owner`].
     pub(crate) owner: Atomic<u32>,
     /// How often it has gone away lately.
@@ -281,6 +283,7 @@ impl Live {
             deaf_said_ms: Atomic::new(0),
             away: Atomic::new(0),
             whole: Atomic::new(0),
+            whole_since_ms: Atomic::new(0),
             owner: Atomic::new(0),
             flaps: BhLock::new(Flaps::default(), GFP_KERNEL)?,
             damped: Atomic::new(false),
@@ -345,20 +348,30 @@ impl Live {
     }
 
     /// The same of this member itself: whether it heard most of the farm.
-    pub(crate) fn count_whole(&self, whole: bool) {
+    pub(crate) fn count_whole(&self, whole: bool, clock: &Clock) {
+        if !whole || self.whole.load(Relaxed) == 0 {
+            let begun = clock.now_ms.saturating_sub(clock.times.interval_ms);
+            self.whole_since_ms.store(begun, Relaxed);
+        }
         count(&self.whole, whole);
     }
 
     /// Whether this member has heard most of the farm for as long as it takes to call one down. When
     /// a broken network is mended, the first that are heard have not heard the rest yet.
-    pub(crate) fn is_whole(&self, times: &Times) -> bool {
+    ///
+    /// Intervals are counted, since time in which this member did not run is none; but they come
+    /// earlier than they should when the configuration changes.
+    pub(crate) fn is_whole(&self, clock: &Clock) -> bool {
         let intervals = u64::from(self.whole.load(Relaxed));
-        intervals.saturating_mul(times.interval_ms) >= times.down_ms
+        let counted = intervals.saturating_mul(clock.times.interval_ms);
+        let since = self.whole_since_ms.load(Relaxed);
+        counted.min(clock.now_ms.saturating_sub(since)) >= clock.times.down_ms
     }
 
     /// A message that came from its address was refused. Any context.
     pub(crate) fn refuse(&self, why: Reason) {
-        self.refused_why.store((why as u32).saturating_add(1), Relaxed);
+        self.refused_why
+            .store((why as u32).saturating_add(1), Relaxed);
         self.refused.fetch_add(1, Relaxed);
     }
 

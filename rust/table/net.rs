@@ -127,6 +127,8 @@ pub(crate) struct Net {
     pub(crate) flows_due_ms: Atomic<u64>,
     /// The same of sessions.
     pub(crate) sessions_due_ms: Atomic<u64>,
+    pub(crate) directory_due_ms: Atomic<u64>,
+    pub(crate) exchanges_due_ms: Atomic<u64>,
 }
 
 impl Net {
@@ -176,6 +178,8 @@ impl Net {
             swept: Atomic::new(0),
             flows_due_ms: Atomic::new(0),
             sessions_due_ms: Atomic::new(0),
+            directory_due_ms: Atomic::new(0),
+            exchanges_due_ms: Atomic::new(0),
         })
     }
 

@@ -78,6 +78,10 @@ pub(crate) struct Waiting {
     pub(crate) hold: Hold,
     /// What was decided.
     pub(crate) terms: Option<Terms>,
+    /// How often its owner did not want it.
+    pub(crate) redirected: u8,
+    /// What the cookie says was read without the first segment, so that some is missing.
+    pub(crate) rough: bool,
     /// Bytes that were given to the owner.
     pub(crate) given: u32,
     /// Reads the head; [`Waiting::unread`] feeds it.
@@ -114,6 +118,8 @@ impl Waiting {
             ack: cookie.wrapping_add(1),
             hold: Hold::new(now_ms),
             terms: None,
+            redirected: 0,
+            rough: false,
             given: 0,
             parser: HeadParser::new(),
             read: 0,
@@ -167,6 +173,12 @@ impl Waiting {
             let at = from.saturating_add(begin.wrapping_sub(place.begin) as usize);
             store(chunks, packet, at, begin as usize, end as usize)
         })
+    }
+
+    /// Lets the head be read from its beginning again.
+    pub(crate) fn reread(&mut self) {
+        self.parser = HeadParser::new();
+        self.read = 0;
     }
 
     /// The next bytes of the head that were not read; `None` when all were.

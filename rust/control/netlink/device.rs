@@ -78,8 +78,7 @@ pub(in crate::control) fn attach(request: &Request<'_>) -> Result {
         }
         Err(Refused::NoDevice) => Err(no_device(request, &attr)),
         Err(Refused::Vrf) => {
-            let why =
-                c"ifname: is a VRF, whose packets are not seen: attach the devices that are in it";
+            let why = c"ifname: is a VRF, in which homing cannot work: use a device outside of it";
             Err(request.refuse(&attr, why))
         }
         Err(Refused::HasUpper(upper)) => {

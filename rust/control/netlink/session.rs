@@ -236,6 +236,8 @@ fn change(
     next.origin = config.local;
     // Whoever moves or ends a session wants it kept: it is not tentative any more.
     next.flags |= Association::CONFIRMED;
+    // Only its home knows when it was used, and the next home is to begin with something.
+    next.last_used = net.now();
     edit(&mut next);
     match decap::learned(host, &guard, config, &next) {
         Applied::New => {}
@@ -284,6 +286,9 @@ pub(in crate::control) struct List {
     left: Option<Association>,
 }
 
+/// Sessions that are looked at under one RCU section.
+const LOOKS: u32 = 256;
+
 impl Dump for List {
     fn start(request: &Request<'_>) -> Result<KBox<Self>> {
         let home = request.attr(HOME).map(|attr| number(&attr)).transpose()?;
@@ -307,20 +312,29 @@ impl Dump for List {
         }
         let home = self.home;
         let left = &mut self.left;
-        let mut failed = Ok(());
-        let more = self.listing.next(|host, guard, entry| {
-            let a = entry.association(entry.key());
-            if home.is_some_and(|home| home != a.home) {
-                return true;
+        loop {
+            let mut failed = Ok(());
+            let mut full = false;
+            let mut looks = LOOKS;
+            let more = self.listing.next(|host, guard, entry| {
+                let a = entry.association(entry.key());
+                looks = looks.saturating_sub(1);
+                if home.is_some_and(|home| home != a.home) {
+                    return looks > 0;
+                }
+                match out.record(|w| events::put_session(w, &host.net, guard, &a)) {
+                    Ok(true) => return looks > 0,
+                    Ok(false) => *left = Some(a),
+                    Err(e) => failed = Err(e),
+                }
+                full = true;
+                false
+            });
+            failed?;
+            // What is not wanted does not fill a message; RCU is let go now and then all the same.
+            if full || !more {
+                return Ok(!more);
             }
-            match out.record(|w| events::put_session(w, &host.net, guard, &a)) {
-                Ok(true) => return true,
-                Ok(false) => *left = Some(a),
-                Err(e) => failed = Err(e),
-            }
-            false
-        });
-        failed?;
-        Ok(!more)
+        }
     }
 }

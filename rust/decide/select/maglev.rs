@@ -9,8 +9,6 @@
 //! free. All members that see the same farm make the same table, and one that leaves or comes
 //! moves little more than its own part.
 
-use crate::decide::crypto::Prf;
-use crate::decide::crypto::Use;
 use crate::decide::limits::MEMBERS_MAX;
 use crate::decide::select::wrr;
 use crate::decide::select::Candidate;
@@ -60,28 +58,15 @@ pub fn fill(table: &mut [u8], candidates: &[Candidate]) {
     }
 }
 
-/// The client's number: 64 uniform bits, the same at all members.
-pub fn client<P: Prf>(prf: &P, address: &[u8; 16]) -> u64 {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
-    prf.prf(&[
-        Use::Client as u8,
-        a,
-        b,
-        c,
-        d,
-        e,
-        f,
-        g,
-        h,
-        i,
-        j,
-        k,
-        l,
-        m,
-        n,
-        o,
-        p,
-    ])
+/// The client's number: 64 uniform bits, the same at all members of a farm. Without a key: members in
+/// the middle of a change of keys must agree, and no client may move because of one. Who has many
+/// addresses can choose its member, as it can with any key by trying.
+pub fn client(farm: u32, address: &[u8; 16]) -> u64 {
+    let start = mix(u64::from(farm));
+    let hash = address.iter().fold(start, |h, b| {
+        (h ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    mix(hash)
 }
 
 /// What the table says for a client, and if that may not be chosen, what the places behind say:

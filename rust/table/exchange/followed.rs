@@ -116,6 +116,11 @@ impl Followed {
         exchange
     }
 
+    /// Whether the entry member was told that all is answered up to `asked`.
+    pub(crate) fn is_told(&self, asked: u32) -> bool {
+        self.told.load(Relaxed) == asked
+    }
+
     /// Whether the entry member is still to be told that all is answered up to `asked`; it counts as
     /// told from then on.
     pub(crate) fn tell(&self, asked: u32) -> bool {
