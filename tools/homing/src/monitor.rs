@@ -18,6 +18,8 @@ use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
+const ENOENT: i32 = 2;
+
 /// Print events.
 #[derive(Args)]
 pub struct Monitor {
@@ -53,14 +55,12 @@ impl Group {
 impl Monitor {
     /// Prints until it is interrupted.
     pub fn run(&self, out: &Out) -> Result<(), Failure> {
-        let mut events = Client::open()?;
         let groups = match self.group.as_slice() {
             [] => &[Group::Config, Group::Session, Group::Member],
             groups => groups,
         };
-        for group in groups {
-            events.join(group.name())?;
-        }
+        let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();
+        let mut events = Client::watcher(&names)?;
         // A second socket: a reply must not stand in line behind events.
         let mut client = Client::open()?;
         let mut members = client.members()?;
@@ -71,13 +71,13 @@ impl Monitor {
                 Err(error @ Error::Overrun) => {
                     eprintln!("homing: {error}");
                     if out.is_json() {
-                        out.text(&format!("{}\n", lost_json(now())))?;
+                        out.text(&format!("{}\n", head_json("lost", now())))?;
                     }
-                    // A change of the members may be among what was lost.
-                    members = client.members()?;
+                    // A change of the members may be among what was lost, or the end of the module.
+                    members = client.members().map_err(|error| end(out, error))?;
                     continue;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(end(out, error)),
             };
             let stale = match &event {
                 Event::Config { .. } => true,
@@ -88,7 +88,7 @@ impl Monitor {
                 Event::Resync { .. } => false,
             };
             if stale {
-                members = client.members()?;
+                members = client.members().map_err(|error| end(out, error))?;
             }
             let now = now();
             match out.is_json() {
@@ -113,9 +113,22 @@ fn head_json(name: &str, now: Duration) -> Value {
     json!({ "event": name, "time_ms": u64::try_from(now.as_millis()).unwrap_or(u64::MAX) })
 }
 
-/// That events are missing between the line before and the next one, for programs.
-fn lost_json(now: Duration) -> Value {
-    head_json("lost", now)
+/// Why no more events come. That the module is gone is also a line of its own, for programs.
+fn end(out: &Out, error: Error) -> Failure {
+    if !gone(&error) {
+        return error.into();
+    }
+    let told = match out.is_json() {
+        true => out.text(&format!("{}\n", head_json("gone", now()))),
+        false => Ok(()),
+    };
+    told.err().unwrap_or_else(|| Error::Gone.into())
+}
+
+/// Whether an error says that the module was unloaded, by itself or, since a list of the members
+/// always exists, by refusing one.
+fn gone(error: &Error) -> bool {
+    matches!(error, Error::Gone) || error.errno() == ENOENT
 }
 
 /// An event for programs: `event` names its group, the rest is the noun it is about.
@@ -234,9 +247,26 @@ mod tests {
     #[test]
     fn a_gap_is_a_line_of_its_own() {
         assert_eq!(
-            lost_json(NOW).to_string(),
+            head_json("lost", NOW).to_string(),
             r#"{"event":"lost","time_ms":1700000000123}"#
         );
+    }
+
+    #[test]
+    fn a_module_that_was_unloaded_ends_it_with_what_to_do() {
+        let refused = |errno| Error::Refused {
+            errno,
+            text: String::new(),
+        };
+        assert!(gone(&Error::Gone) && gone(&refused(ENOENT)));
+        assert!(!gone(&refused(22)) && !gone(&Error::NotPermitted));
+        let out = Out::new(false);
+        for error in [Error::Gone, refused(ENOENT)] {
+            let text = end(&out, error).to_string();
+            assert!(text.contains("unloaded: start again"), "{text}");
+        }
+        let other = end(&out, Error::NotPermitted).to_string();
+        assert!(other.contains("CAP_NET_ADMIN"), "{other}");
     }
 
     #[test]

@@ -29,6 +29,9 @@ use netlink_packet_core::NLM_F_ACK;
 use netlink_packet_core::NLM_F_DUMP;
 use netlink_packet_core::NLM_F_DUMP_INTR;
 use netlink_packet_core::NLM_F_REQUEST;
+use netlink_packet_generic::constants::CTRL_ATTR_FAMILY_NAME;
+use netlink_packet_generic::constants::CTRL_CMD_DELFAMILY;
+use netlink_packet_generic::constants::GENL_ID_CTRL;
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::nlas::McastGrpAttrs;
 use netlink_packet_generic::ctrl::GenlCtrl;
@@ -46,14 +49,20 @@ const EPERM: i32 = 1;
 const WATCH_BUFFER: usize = 4 << 20;
 /// How often an interrupted dump is asked again before it is taken as it is.
 const DUMP_TRIES: usize = 10;
+/// The family that tells which families there are, and its group that tells when one goes.
+const CONTROLLER: &str = "nlctrl";
+const CONTROLLER_GROUP: &str = "notify";
 /// Bytes of struct nlmsghdr.
 const NLMSG_HDRLEN: usize = 16;
+
+/// Names and numbers of multicast groups.
+type Groups = Vec<(String, u32)>;
 
 /// A connection to the family in the network namespace where it was opened.
 pub struct Client {
     socket: Socket,
     family: u16,
-    groups: Vec<(String, u32)>,
+    groups: Groups,
     sequence: u32,
     pending: VecDeque<Event>,
 }
@@ -65,6 +74,30 @@ impl Client {
     ///
     /// `NotLoaded` when the kernel has no such family.
     pub fn open() -> Result<Self, Error> {
+        let mut client = Client::connect()?;
+        (client.family, client.groups) = client.resolve(consts::FAMILY_NAME)?;
+        Ok(client)
+    }
+
+    /// Opens a socket that watches multicast groups, and whether the family goes.
+    ///
+    /// # Errors
+    ///
+    /// `NotPermitted` for the group session without CAP_NET_ADMIN.
+    pub fn watcher(groups: &[&str]) -> Result<Self, Error> {
+        let mut client = Client::connect()?;
+        client.socket.set_rx_buf_sz(WATCH_BUFFER as u32)?;
+        // First of all, so that no end of the family that is looked up then is missed.
+        (_, client.groups) = client.resolve(CONTROLLER)?;
+        client.join(CONTROLLER_GROUP)?;
+        (client.family, client.groups) = client.resolve(consts::FAMILY_NAME)?;
+        for group in groups {
+            client.join(group)?;
+        }
+        Ok(client)
+    }
+
+    fn connect() -> Result<Self, Error> {
         let mut socket = Socket::new(NETLINK_GENERIC)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -73,15 +106,13 @@ impl Client {
         socket.set_ext_ack(true)?;
         // Strict checking makes the kernel look at the attributes of dump requests too.
         socket.set_netlink_get_strict_chk(true)?;
-        let mut client = Client {
+        Ok(Client {
             socket,
             family: 0,
             groups: Vec::new(),
             sequence: 0,
             pending: VecDeque::new(),
-        };
-        client.resolve()?;
-        Ok(client)
+        })
     }
 
     fn next(&mut self) -> u32 {
@@ -89,12 +120,13 @@ impl Client {
         self.sequence
     }
 
-    fn resolve(&mut self) -> Result<(), Error> {
+    /// Number and multicast groups of a family.
+    fn resolve(&mut self, family: &str) -> Result<(u16, Groups), Error> {
         let mut message = NetlinkMessage::new(
             NetlinkHeader::default(),
             NetlinkPayload::from(GenlMessage::from_payload(GenlCtrl {
                 cmd: GenlCtrlCmd::GetFamily,
-                nlas: vec![GenlCtrlAttrs::FamilyName(consts::FAMILY_NAME.to_string())],
+                nlas: vec![GenlCtrlAttrs::FamilyName(family.to_string())],
             })),
         );
         message.header.flags = NLM_F_REQUEST;
@@ -103,7 +135,15 @@ impl Client {
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         self.socket.send(&bytes, 0)?;
-        let (answer, _) = self.socket.recv_from_full()?;
+        // What the controller tells everybody may stand before its answer.
+        let answer = loop {
+            let (datagram, _) = self.socket.recv_from_full()?;
+            let ours = |((_, sequence), _): &((u16, u32), &[u8])| *sequence == self.sequence;
+            let found = messages(&datagram).find(ours);
+            if let Some((_, raw)) = found {
+                break raw.to_vec();
+            }
+        };
         let reply = NetlinkMessage::<GenlMessage<GenlCtrl>>::deserialize(&answer)
             .map_err(|error| Error::Reply(error.to_string()))?;
         let nlas = match reply.payload {
@@ -116,16 +156,17 @@ impl Client {
             }
             _ => return Err(Error::Reply("no family".to_string())),
         };
+        let mut found = (0, Groups::new());
         for nla in nlas {
             match nla {
-                GenlCtrlAttrs::FamilyId(id) => self.family = id,
+                GenlCtrlAttrs::FamilyId(id) => found.0 = id,
                 GenlCtrlAttrs::McastGroups(groups) => {
-                    self.groups = groups.iter().filter_map(|group| named(group)).collect();
+                    found.1 = groups.iter().filter_map(|group| named(group)).collect();
                 }
                 _ => {}
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Sends a request and collects its replies; also whether a dump was interrupted.
@@ -289,15 +330,9 @@ impl Client {
         Status::read(&self.get(&Request::new(cmd::STATUS_GET))?)
     }
 
-    /// Joins a multicast group by its name.
-    ///
-    /// # Errors
-    ///
-    /// `NotPermitted` for the group session without CAP_NET_ADMIN.
-    pub fn join(&mut self, group: &str) -> Result<(), Error> {
+    fn join(&mut self, group: &str) -> Result<(), Error> {
         let found = self.groups.iter().find(|(name, _)| name == group);
         let (_, id) = found.ok_or_else(|| Error::Reply(format!("no group {group}")))?;
-        self.socket.set_rx_buf_sz(WATCH_BUFFER as u32)?;
         self.socket
             .add_membership(*id)
             .map_err(|error| match error.raw_os_error() {
@@ -306,11 +341,12 @@ impl Client {
             })
     }
 
-    /// Waits for the next event of the joined groups.
+    /// Waits for the next event of the watched groups.
     ///
     /// # Errors
     ///
-    /// `Overrun` when events were lost; the next call goes on after the gap.
+    /// `Overrun` when events were lost; the next call goes on after the gap. `Gone` when the family
+    /// is: the groups went with it, and nothing comes any more.
     pub fn watch(&mut self) -> Result<Event, Error> {
         loop {
             if let Some(event) = self.pending.pop_front() {
@@ -318,15 +354,29 @@ impl Client {
             }
             let (datagram, _) = self.socket.recv_from_full()?;
             for (_, raw) in messages(&datagram) {
-                let message = NetlinkMessage::<GenlMessage<Payload>>::deserialize(raw)
-                    .map_err(|error| Error::Reply(error.to_string()))?;
-                if let NetlinkPayload::InnerMessage(inner) = message.payload {
-                    if let Payload::In(command, attributes) = &inner.payload {
-                        self.pending.extend(Event::read(*command, attributes)?);
-                    }
-                }
+                self.pending.extend(notification(raw)?);
             }
         }
+    }
+}
+
+/// The event in a message; `None` for a message that is of no interest, as those about other families.
+fn notification(raw: &[u8]) -> Result<Option<Event>, Error> {
+    let message = NetlinkMessage::<GenlMessage<Payload>>::deserialize(raw)
+        .map_err(|error| Error::Reply(error.to_string()))?;
+    let NetlinkPayload::InnerMessage(inner) = message.payload else {
+        return Ok(None);
+    };
+    let Payload::In(command, attributes) = inner.payload else {
+        return Ok(None);
+    };
+    if message.header.message_type != GENL_ID_CTRL {
+        return Event::read(command, &attributes);
+    }
+    let ours = attributes.string(CTRL_ATTR_FAMILY_NAME).as_deref() == Some(consts::FAMILY_NAME);
+    match ours && command == CTRL_CMD_DELFAMILY {
+        true => Err(Error::Gone),
+        false => Ok(None),
     }
 }
 
@@ -393,6 +443,57 @@ mod tests {
             let whole = messages(&datagram[..end]).count();
             assert_eq!(whole, (end + 2) / 20, "{end}");
         }
+    }
+
+    #[test]
+    fn the_end_of_our_family_is_told_and_that_of_another_is_not() {
+        let told = |cmd, family: &str, kind| {
+            let mut message = NetlinkMessage::new(
+                NetlinkHeader::default(),
+                NetlinkPayload::from(GenlMessage::from_payload(GenlCtrl {
+                    cmd,
+                    nlas: vec![GenlCtrlAttrs::FamilyName(family.to_string())],
+                })),
+            );
+            message.finalize();
+            message.header.message_type = kind;
+            let mut bytes = vec![0; message.buffer_len()];
+            message.serialize(&mut bytes);
+            notification(&bytes)
+        };
+        let gone = GenlCtrlCmd::DelFamily;
+        assert!(matches!(
+            told(gone, "homing", GENL_ID_CTRL),
+            Err(Error::Gone)
+        ));
+        assert!(matches!(told(gone, "nl80211", GENL_ID_CTRL), Ok(None)));
+        let new = GenlCtrlCmd::NewFamily;
+        assert!(matches!(told(new, "homing", GENL_ID_CTRL), Ok(None)));
+        // A command of that number of our own family is none of the controller's.
+        assert!(matches!(told(gone, "homing", GENL_ID_CTRL + 9), Ok(None)));
+    }
+
+    #[test]
+    fn a_config_event_is_read() {
+        let mut message = NetlinkMessage::new(
+            NetlinkHeader::default(),
+            NetlinkPayload::from(GenlMessage::from_payload(Payload::Out(
+                Request::new(cmd::CONFIG_NTF).u32(consts::config::GENERATION, 7),
+            ))),
+        );
+        message.finalize();
+        message.header.message_type = GENL_ID_CTRL + 9;
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        let read = notification(&bytes).ok().flatten();
+        let generation = 7;
+        assert_eq!(
+            read,
+            Some(Event::Config {
+                generation,
+                what: None
+            })
+        );
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Error {
     },
     /// Notifications were lost because they were not read fast enough.
     Overrun,
+    /// The family is gone, and with it the groups that were watched.
+    Gone,
     /// A reply that does not follow the contract: other versions of module and tool, most likely.
     Reply(String),
     /// The socket itself failed.
@@ -49,6 +51,9 @@ impl fmt::Display for Error {
             Error::Refused { text, .. } => write!(f, "{text}"),
             Error::Overrun => {
                 write!(f, "events were lost: the kernel sent them faster than they were read")
+            }
+            Error::Gone => {
+                write!(f, "the kernel module was unloaded: start again when it is loaded")
             }
             Error::Reply(text) => write!(
                 f,
