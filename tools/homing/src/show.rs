@@ -184,24 +184,33 @@ pub fn member_json(member: &Member) -> Value {
     })
 }
 
-/// How fast a draining member loses its sessions, one a second, and how many seconds the rest
-/// takes at this rate.
-fn drain_rate(member: &Member, drain: &Drain) -> (f64, Option<u64>) {
-    let gone = drain.sessions.saturating_sub(member.sessions);
-    if member.sessions == 0 {
-        return (0.0, Some(0));
+/// How fast something goes, one a second, and how many seconds the rest takes at this rate.
+fn pace(left: u64, before: u64, since: u64) -> (f64, Option<u64>) {
+    let gone = before.saturating_sub(left);
+    let rate = match since {
+        0 => 0.0,
+        since => gone as f64 / since as f64,
+    };
+    match (left, gone, since) {
+        (0, _, _) => (rate, Some(0)),
+        (_, 0, _) | (_, _, 0) => (rate, None),
+        _ => (rate, Some((left as f64 / rate).ceil() as u64)),
     }
-    if gone == 0 || drain.since == 0 {
-        return (0.0, None);
-    }
-    let rate = gone as f64 / drain.since as f64;
-    (rate, Some((member.sessions as f64 / rate).ceil() as u64))
+}
+
+/// How fast a draining member loses its sessions and its connections, and how many seconds it takes
+/// until neither is left.
+fn drain_rate(member: &Member, drain: &Drain) -> (f64, f64, Option<u64>) {
+    let (rate, sessions) = pace(member.sessions, drain.sessions, drain.since);
+    let (flows_rate, flows) = pace(member.flows, drain.flows, drain.since);
+    let estimate = sessions.zip(flows).map(|(one, other)| one.max(other));
+    (rate, flows_rate, estimate)
 }
 
 /// A draining member for programs; `None` if it does not drain.
 pub fn drain_json(member: &Member) -> Option<Value> {
     let drain = member.drain.as_ref()?;
-    let (rate, estimate) = drain_rate(member, drain);
+    let (rate, flows_rate, estimate) = drain_rate(member, drain);
     Some(json!({
         "name": member.name,
         "id": member.id,
@@ -213,16 +222,17 @@ pub fn drain_json(member: &Member) -> Option<Value> {
         "sessions_before": drain.sessions,
         "flows_before": drain.flows,
         "rate": rate,
+        "flows_rate": flows_rate,
         "estimate_s": estimate,
     }))
 }
 
 fn drain_table(members: &[Member]) -> String {
     let mut table = Table::new(&[
-        "member", "mode", "deadline", "since", "sessions", "flows", "rate", "done in",
+        "member", "mode", "deadline", "since", "sessions", "rate", "flows", "rate", "done in",
     ]);
     for (member, drain) in members.iter().filter_map(|m| Some((m, m.drain.as_ref()?))) {
-        let (rate, estimate) = drain_rate(member, drain);
+        let (rate, flows_rate, estimate) = drain_rate(member, drain);
         table.row(vec![
             member.name.clone(),
             drain
@@ -233,8 +243,9 @@ fn drain_table(members: &[Member]) -> String {
                 .map_or("none".to_string(), |s| duration(s.into())),
             duration(drain.since),
             format!("{} of {}", member.sessions, drain.sessions),
-            format!("{} of {}", member.flows, drain.flows),
             format!("{rate:.1}/s"),
+            format!("{} of {}", member.flows, drain.flows),
+            format!("{flows_rate:.1}/s"),
             estimate.map_or("unknown".to_string(), duration),
         ]);
     }

@@ -5,6 +5,7 @@
 use super::*;
 use crate::address::tests::example_member;
 use crate::address::tests::example_session;
+use homing_nl::consts::DrainMode;
 use homing_nl::consts::FlowRole;
 use homing_nl::consts::FlowState;
 use homing_nl::consts::HomeLost;
@@ -165,6 +166,54 @@ client           service       owner  role   state  shift  idle
     assert_eq!(flow_table(&[example_flow()], &members), expected);
     assert!(service_table(&[example_service()]).contains("[fd80::1]:8080"));
     assert!(session_table(&[example_session("", 1)], &members).contains(&"01".repeat(16)));
+}
+
+/// A member that drains for 10 seconds and has this left of 20 sessions and 10 connections.
+fn draining(sessions: u64, flows: u64) -> Member {
+    let drain = Drain {
+        mode: Some(DrainMode::Finish),
+        deadline: None,
+        since: 10,
+        sessions: 20,
+        flows: 10,
+    };
+    Member {
+        sessions,
+        flows,
+        drain: Some(drain),
+        ..example_member(2)
+    }
+}
+
+#[test]
+fn a_drain_is_done_when_neither_sessions_nor_connections_are_left() {
+    for (sessions, flows, rates, estimate) in [
+        (0, 0, (2.0, 1.0), json!(0)),
+        (0, 5, (2.0, 0.5), json!(10)),
+        (15, 0, (0.5, 1.0), json!(30)),
+        (15, 9, (0.5, 0.1), json!(90)),
+        (15, 1, (0.5, 0.9), json!(30)),
+        (0, 10, (2.0, 0.0), Value::Null),
+        (20, 0, (0.0, 1.0), Value::Null),
+        (20, 12, (0.0, 0.0), Value::Null),
+    ] {
+        let member = draining(sessions, flows);
+        let json = drain_json(&member).unwrap();
+        assert_eq!(json["estimate_s"], estimate, "{sessions}, {flows}");
+        assert_eq!(
+            (&json["rate"], &json["flows_rate"]),
+            (&json!(rates.0), &json!(rates.1))
+        );
+    }
+    let mut fresh = draining(20, 10);
+    fresh.drain.as_mut().unwrap().since = 0;
+    assert_eq!(drain_json(&fresh).unwrap()["estimate_s"], Value::Null);
+    let expected = "\
+member  mode    deadline  since  sessions  rate   flows    rate   done in
+m2      finish  none      10 s   0 of 20   2.0/s  5 of 10  0.5/s  10 s
+";
+    assert_eq!(drain_table(&[draining(0, 5)]), expected);
+    assert!(drain_table(&[fresh]).ends_with("  unknown\n"));
 }
 
 #[test]
