@@ -131,6 +131,11 @@ fn judge(facts: &Facts) -> Vec<Finding> {
     found.0
 }
 
+/// A sysctl of a device as sysctl(8) takes it, also where the device's name has dots (`eth0.100`).
+fn device_sysctl(device: &str, name: &str) -> String {
+    format!("net/ipv4/conf/{device}/{name}")
+}
+
 struct Found(Vec<Finding>);
 
 impl Found {
@@ -363,8 +368,8 @@ impl Found {
                         device.name
                     ),
                     format!(
-                        "sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.{}.rp_filter=2",
-                        device.name
+                        "sysctl -w net.ipv4.conf.all.rp_filter=0 {}=2",
+                        device_sysctl(&device.name, "rp_filter")
                     ),
                 );
             }
@@ -376,7 +381,7 @@ impl Found {
                             "{} answers ARP for {vip}, which every member of this LAN has",
                             device.name
                         ),
-                        format!("sysctl -w net.ipv4.conf.{}.arp_ignore=1", device.name),
+                        format!("sysctl -w {}=1", device_sysctl(&device.name, "arp_ignore")),
                     );
                 }
                 if device.arp_announce.is_some_and(|value| value < 2) {
@@ -386,7 +391,10 @@ impl Found {
                             "{} announces {vip} by ARP, which every member of this LAN has",
                             device.name
                         ),
-                        format!("sysctl -w net.ipv4.conf.{}.arp_announce=2", device.name),
+                        format!(
+                            "sysctl -w {}=2",
+                            device_sysctl(&device.name, "arp_announce")
+                        ),
                     );
                 }
             }
@@ -672,6 +680,23 @@ mod tests {
             }),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn the_advice_about_a_vlan_device_is_one_that_sysctl_takes() {
+        let mut facts = healthy();
+        let device = &mut facts.devices[0];
+        device.name = "eth0.100".to_string();
+        device.rp_filter = Some(1);
+        device.shared_vips = vec!["10.80.0.1".parse().unwrap()];
+        let found = judge(&facts);
+        let mends: Vec<&str> = found.iter().map(|finding| finding.mend.as_str()).collect();
+        let expected = [
+            "sysctl -w net/ipv4/conf/eth0.100/arp_ignore=1",
+            "sysctl -w net/ipv4/conf/eth0.100/arp_announce=2",
+            "sysctl -w net.ipv4.conf.all.rp_filter=0 net/ipv4/conf/eth0.100/rp_filter=2",
+        ];
+        assert_eq!(mends, expected);
     }
 
     #[test]

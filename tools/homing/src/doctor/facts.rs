@@ -62,9 +62,9 @@ impl Facts {
             .iter()
             .map(|name| DeviceFacts {
                 name: name.clone(),
-                rp_filter: device_sysctl(name, "rp_filter"),
-                arp_ignore: device_sysctl(name, "arp_ignore"),
-                arp_announce: device_sysctl(name, "arp_announce"),
+                rp_filter: greater(name, "rp_filter"),
+                arp_ignore: greater(name, "arp_ignore"),
+                arp_announce: greater(name, "arp_announce"),
                 shared_vips: vips
                     .iter()
                     .copied()
@@ -108,9 +108,10 @@ fn sysctl(path: &str) -> Option<i64> {
         .ok()
 }
 
-fn device_sysctl(device: &str, name: &str) -> Option<i64> {
-    let own = sysctl(&format!("net/ipv4/conf/{device}/{name}"))?;
-    Some(own.max(sysctl(&format!("net/ipv4/conf/all/{name}")).unwrap_or(0)))
+/// A sysctl of a device as it counts: the greater of its own value and that for all.
+fn greater(device: &str, name: &str) -> Option<i64> {
+    let own = sysctl(&super::device_sysctl(device, name))?;
+    Some(own.max(sysctl(&super::device_sysctl("all", name)).unwrap_or(0)))
 }
 
 /// Whether packets to an address are delivered here: only then a socket can be bound to it. Where
