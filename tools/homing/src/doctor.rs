@@ -24,6 +24,8 @@ use std::process::ExitCode;
 const CLOCK_WARN_MS: u32 = 2_000;
 /// Difference from which the cookies of one member are refused by another (an epoch is 256 s).
 const CLOCK_ERROR_MS: u32 = 200_000;
+/// Per cent of the most sessions from which the table is about to be full.
+const SESSIONS_WARN_PERCENT: u64 = 90;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,6 +124,7 @@ fn judge(facts: &Facts) -> Vec<Finding> {
     let mut found = Found(Vec::new());
     found.farm(facts);
     found.switches(facts);
+    found.sessions(facts);
     found.members(facts);
     found.services(facts);
     found.devices(facts);
@@ -222,6 +225,29 @@ impl Found {
                     status.scale
                 ),
                 "homing debug scale 1, on every member",
+            );
+        }
+        for member in facts.members.iter().filter(|member| member.overridden) {
+            self.warning(
+                "debug-state",
+                format!("what is believed of {} was set by hand", member.name),
+                format!("homing debug state {} clear", member.name),
+            );
+        }
+    }
+
+    /// A table of sessions that is about to be full.
+    fn sessions(&mut self, facts: &Facts) {
+        let (stored, most) = (facts.status.sessions, u64::from(facts.status.sessions_max));
+        if most > 0 && stored.saturating_mul(100) >= most.saturating_mul(SESSIONS_WARN_PERCENT) {
+            self.warning(
+                "sessions-full",
+                format!(
+                    "{stored} of at most {most} sessions are stored: those of clients that come only once \
+                     go early, and when it is full no new one is stored"
+                ),
+                "homing farm set --sessions-max N on every member where there is memory, \
+                 or shorter timeouts of the services",
             );
         }
     }
@@ -654,6 +680,23 @@ mod tests {
         assert_eq!(ids(|f| f.status.push = false), ["debug-push"]);
         assert_eq!(ids(|f| f.status.clock_offset = -1), ["debug-clock"]);
         assert_eq!(ids(|f| f.status.scale = 10), ["debug-scale"]);
+        let mut facts = healthy();
+        facts.members[1].overridden = true;
+        let found = judge(&facts);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].id, "debug-state");
+        assert_eq!(found[0].mend, "homing debug state m2 clear");
+    }
+
+    #[test]
+    fn a_table_of_sessions_that_is_nearly_full_is_found() {
+        let holds =
+            |sessions, most| ids(|f| (f.status.sessions, f.status.sessions_max) = (sessions, most));
+        assert_eq!(holds(943_718, 1 << 20), [""; 0]);
+        assert_eq!(holds(943_719, 1 << 20), ["sessions-full"]);
+        assert_eq!(holds(u64::MAX, u32::MAX), ["sessions-full"]);
+        assert_eq!(holds(900, 1000), ["sessions-full"]);
+        assert_eq!(holds(0, 0), [""; 0]);
     }
 
     #[test]
