@@ -64,7 +64,6 @@ enum Command {
     /// What this member knows
     #[command(subcommand)]
     Show(show::Command),
-    /// Print what happens, as it happens
     Monitor(monitor::Monitor),
     Explain(explain::Explain),
     /// Check this host and say how to mend what is found

@@ -20,10 +20,13 @@ use std::time::UNIX_EPOCH;
 
 const ENOENT: i32 = 2;
 
-/// Print events.
+/// Print what happens, as it happens
+///
+/// Each line begins with the time at which the event was read: RFC 3339, in UTC. With -j it is `time_ms`,
+/// milliseconds since 1970. The group session needs CAP_NET_ADMIN, the others do not.
 #[derive(Args)]
 pub struct Monitor {
-    /// Only events of this group; may be repeated
+    /// Only events of this group; may be repeated. Without it, all groups
     #[arg(long)]
     group: Vec<Group>,
     /// End after this many events
@@ -60,7 +63,7 @@ impl Monitor {
             groups => groups,
         };
         let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();
-        let mut events = Client::watcher(&names)?;
+        let mut events = Client::watcher(&names).map_err(refused)?;
         // A second socket: a reply must not stand in line behind events.
         let mut client = Client::open()?;
         let mut members = client.members()?;
@@ -113,6 +116,16 @@ fn head_json(name: &str, now: Duration) -> Value {
     json!({ "event": name, "time_ms": u64::try_from(now.as_millis()).unwrap_or(u64::MAX) })
 }
 
+/// Why the groups cannot be watched, with those that everybody may watch.
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::NotPermitted => Failure::new(format!(
+            "{error}; what everybody may watch: --group config --group member"
+        )),
+        _ => error.into(),
+    }
+}
+
 /// Why no more events come. That the module is gone is also a line of its own, for programs.
 fn end(out: &Out, error: Error) -> Failure {
     if !gone(&error) {
@@ -163,16 +176,9 @@ fn event_json(event: &Event, members: &[Member], now: Duration) -> Value {
     whole
 }
 
-/// An event for people; times are UTC.
+/// An event for people, with its time in UTC.
 fn event_line(event: &Event, members: &[Member], now: Duration) -> String {
-    let day = now.as_secs() % 86400;
-    let clock = format!(
-        "{:02}:{:02}:{:02}.{:03}",
-        day / 3600,
-        day / 60 % 60,
-        day % 60,
-        now.subsec_millis()
-    );
+    let time = humantime::format_rfc3339_millis(UNIX_EPOCH + now);
     let rest = match event {
         Event::Config { generation, what } => {
             format!(
@@ -206,7 +212,7 @@ fn event_line(event: &Event, members: &[Member], now: Duration) -> String {
         }
         Event::Resync { name, .. } => format!("resync   {name} tells everything again"),
     };
-    format!("{clock} {rest}")
+    format!("{time} {rest}")
 }
 
 #[cfg(test)]
@@ -240,7 +246,7 @@ mod tests {
         let line = event_line(&event, &[example_member(2)], NOW);
         assert_eq!(
             line,
-            "22:13:20.123 session  move    AAAA home m2 version 65537 confirmed"
+            "2023-11-14T22:13:20.123Z session  move    AAAA home m2 version 65537 confirmed"
         );
     }
 
@@ -250,6 +256,15 @@ mod tests {
             head_json("lost", NOW).to_string(),
             r#"{"event":"lost","time_ms":1700000000123}"#
         );
+    }
+
+    #[test]
+    fn who_may_not_watch_sessions_is_told_what_he_may_watch() {
+        let text = refused(Error::NotPermitted).to_string();
+        assert!(text.contains("CAP_NET_ADMIN"), "{text}");
+        assert!(text.ends_with("--group config --group member"), "{text}");
+        let other = refused(Error::NotLoaded).to_string();
+        assert!(!other.contains("--group"), "{other}");
     }
 
     #[test]
