@@ -23,13 +23,17 @@ SOURCES := Kbuild $(shell find rust -type f 2>/dev/null)
 TOOLS   := $(shell find tools rust -name target -prune -o -type f \( -name '*.rs' -o -name 'Cargo.*' \
 	-o -name '*.yaml' \) -print 2>/dev/null)
 
+PREFIX ?= /usr/local
+# Where each shell looks below share/; the first word of each is the shell's name.
+COMPLETION := bash-completion/completions/homing zsh/site-functions/_homing fish/vendor_completions.d/homing.fish
+
 # Two builds in one tree would write the same files: they wait for each other.
 LOCKED := flock build/.lock
 # M= names the sources, MO= the output: no two kernels share an object.
 kbuild = M=$(REPO) MO=$(REPO)/build/$(1) -j$(JOBS) modules
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install and build what is needed, once (qemu/setup says what it does)
 	@qemu/setup
@@ -67,12 +71,15 @@ build/host/tree: always
 $(CACHE)/linux-%/.complete:
 	qemu/host $*
 
-tools: build/tools/homing ## the user tools, with the root's cargo
+tools: build/tools/homing ## the user tools, with the root's cargo; manual pages and completions
 
 build/tools/homing: $(TOOLS) | setup-quiet
 	@mkdir -p $(@D)
 	$(LOCKED) qemu/chroot env CARGO_TARGET_DIR=$(REPO)/build/cargo cargo build --release --manifest-path tools/Cargo.toml
 	@find build/cargo/release -maxdepth 1 -type f -executable -exec install -t $(@D) {} +
+	@rm -rf $(@D)/share && mkdir -p $(dir $(addprefix $(@D)/share/,$(COMPLETION)))
+	@qemu/chroot sh -ec 'cd $(@D); ./homing man share/man/man1; $(foreach file,$(COMPLETION), \
+		./homing completion $(firstword $(subst /, ,$(subst -, ,$(file)))) >share/$(file);)'
 	@touch $@
 
 debug-kernel: | setup-quiet ## the debug kernel (15 minutes and more, once)
@@ -109,12 +116,19 @@ demo: | setup-quiet ## a farm of three at work, and the proofs of what it does
 shell: | setup-quiet ## a shell inside that farm
 	@qemu/run --cpus 1 --mem 1536M --timeout 86400 --interactive -- selftests/demo --shell
 
+install: install-module install-tool ## module for the running kernel (KDIR=DIR: for that one), and the tool if it is built
+
 # With KDIR= the module is of another kernel than the one that runs: it says itself of which.
-install: ## module for the running kernel (KDIR=DIR: for that one), where modprobe finds it
+install-module: ## the module alone, where modprobe finds it
 	$(MAKE) modules HOST=1
 	release=$$(modinfo -F vermagic build/host/homing.ko | cut -d' ' -f1); [ -n "$$release" ] && \
 	install -D -m 644 build/host/homing.ko $(DESTDIR)/lib/modules/$$release/updates/homing.ko \
 		$(if $(DESTDIR),,&& depmod $$release)
+
+install-tool: ## what 'make tools' has built, alone: below PREFIX (/usr/local)
+	@if [ ! -x build/tools/homing ]; then echo "the tool is not built, so it is not installed ('make tools' builds it)"; \
+	else install -D -m 755 build/tools/homing $(DESTDIR)$(PREFIX)/sbin/homing && cd build/tools && \
+		find share -type f | while read -r f; do install -D -m 644 "$$f" "$(DESTDIR)$(PREFIX)/$$f" || exit; done; fi
 
 clean: ## remove what was built here; the cache stays
 	rm -rf build
@@ -122,5 +136,5 @@ clean: ## remove what was built here; the cache stays
 SECONDS ?= 600
 
 .PHONY: help setup setup-quiet modules modules-debug tools debug-kernel stale check fuzz test test-full \
-	soak bench bench-compare demo shell install clean always
+	soak bench bench-compare demo shell install install-module install-tool clean always
 .DELETE_ON_ERROR:

@@ -25,6 +25,7 @@ use clap::Parser;
 use clap::Subcommand;
 use out::Failure;
 use out::Out;
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -77,9 +78,8 @@ enum Command {
         shell: clap_complete::Shell,
     },
     /// Write the manual pages into a folder
-    #[command(hide = true)]
     Man {
-        /// The folder
+        /// The folder; it is made where there is none
         folder: PathBuf,
     },
 }
@@ -109,7 +109,9 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Man { folder } => {
             let fail = |error| Failure::new(format!("{}: {error}", folder.display()));
-            clap_mangen::generate_to(Arguments::command(), &folder).map_err(fail)
+            fs::create_dir_all(&folder)
+                .and_then(|()| clap_mangen::generate_to(Arguments::command(), &folder))
+                .map_err(fail)
         }
     }
     .map(|()| ExitCode::SUCCESS)
@@ -282,6 +284,26 @@ mod tests {
         let arguments = Arguments::try_parse_from(["homing", "man", "/dev/null/man"]).unwrap();
         let failure = run(arguments).err().unwrap().to_string();
         assert!(failure.starts_with("/dev/null/man: "), "{failure}");
+    }
+
+    #[test]
+    fn manual_pages_are_written_into_a_folder_that_is_made() {
+        let whole = std::env::temp_dir().join(format!("homing-man-{}", std::process::id()));
+        let folder = whole.join("share/man1");
+        let words = ["homing", "man"].map(PathBuf::from);
+        let arguments = Arguments::try_parse_from(words.iter().chain([&folder])).unwrap();
+        let done = run(arguments);
+        let page = fs::read_to_string(folder.join("homing-show-drain.1"));
+        let main = fs::read_to_string(folder.join("homing.1"));
+        fs::remove_dir_all(&whole).unwrap();
+        assert!(done.is_ok());
+        assert!(page.unwrap().contains("The members that drain"));
+        // It is told where a person looks.
+        assert!(main.unwrap().contains("manual pages"));
+        assert!(Arguments::command()
+            .render_help()
+            .to_string()
+            .contains("\n  man "));
     }
 
     #[test]
