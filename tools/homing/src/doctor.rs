@@ -515,6 +515,8 @@ mod tests {
     use super::firewall::Firewall;
     use super::*;
     use crate::address::tests::example_member;
+    use crate::show::tests::documented;
+    use crate::show::tests::keys_of;
     use homing_nl::Service;
     use homing_nl::Status;
 
@@ -762,6 +764,7 @@ mod tests {
             (&json["id"], &json["severity"]),
             (&json!("no-key"), &json!("error"))
         );
+        assert_eq!(documented("doctor"), keys_of(&json));
         assert!(text(std::slice::from_ref(finding)).contains("mend: homing key set"));
     }
 }

@@ -240,12 +240,7 @@ fn connection(client: &mut Client, members: &[Member], ends: &Ends) -> Result<Va
     Ok(connection_json(&why, sid.as_deref(), members, ends))
 }
 
-fn connection_json(
-    why: &Explanation,
-    sid: Option<&str>,
-    members: &[Member],
-    ends: &Ends,
-) -> Value {
+fn connection_json(why: &Explanation, sid: Option<&str>, members: &[Member], ends: &Ends) -> Value {
     let name = |id| address::name(members, id);
     let known = why.state.is_some() || why.owner != 0 || why.listed != 0 || why.socket;
     let passed = !known && !why.served;
@@ -352,7 +347,9 @@ mod tests {
     use super::*;
     use crate::address::tests::example_member;
     use crate::address::tests::example_session;
+    use crate::show::tests::documented;
     use crate::show::tests::example_service;
+    use crate::show::tests::keys_of;
 
     fn explanation(verdict: Verdict) -> Explanation {
         Explanation {
@@ -403,6 +400,7 @@ mod tests {
         assert_eq!(json["stored"]["home"], "m2");
         assert_eq!(json["because"], "the association stored here says m2");
         assert!(text(&json).contains("goes to       m2\n"));
+        assert_eq!(documented("explain --sid"), keys_of(&json));
     }
 
     #[test]
@@ -506,6 +504,7 @@ mod tests {
             ..Explanation::default()
         };
         let json = connection_json(&why, None, &members, &ends);
+        assert_eq!(documented("explain --flow"), keys_of(&json));
         assert_eq!(
             (&json["owner"], &json["entry"], &json["role"]),
             (&json!("m2"), &json!("m1"), &json!("entry"))

@@ -185,6 +185,8 @@ fn parse(line: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::show::tests::documented;
+    use crate::show::tests::keys_of;
 
     #[test]
     fn keys_are_listed_by_number_and_role() {
@@ -202,6 +204,7 @@ mod tests {
             table(&keys),
             "key  role     fingerprint\n  0  receive  00abcdef\n  1  send     00abcdef\n"
         );
+        assert_eq!(documented("key list"), keys_of(&key_json(&keys[1])));
         assert!(table(&[]).contains("homing key set"));
     }
 

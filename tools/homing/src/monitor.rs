@@ -220,6 +220,8 @@ mod tests {
     use super::*;
     use crate::address::tests::example_member;
     use crate::address::tests::example_session;
+    use crate::show::tests::documented;
+    use crate::show::tests::keys_of;
     use homing_nl::consts::ConfigWhat;
     use homing_nl::consts::SessionCause;
     use homing_nl::Change;
@@ -282,6 +284,11 @@ mod tests {
         }
         let other = end(&out, Error::NotPermitted).to_string();
         assert!(other.contains("CAP_NET_ADMIN"), "{other}");
+    }
+
+    #[test]
+    fn the_manual_has_what_opens_every_line() {
+        assert_eq!(documented("monitor"), keys_of(&head_json("lost", NOW)));
     }
 
     #[test]
