@@ -89,7 +89,7 @@ impl Command {
                 let mut secret = [0; 32];
                 File::open("/dev/urandom")?.read_exact(&mut secret)?;
                 let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-                out.print(|| json!({ "key": text }), || format!("{text}\n"))
+                out.print(|| generated_json(&text), || format!("{text}\n"))
             }
         }
     }
@@ -106,6 +106,10 @@ fn fingerprint(key: &Key) -> String {
 
 fn key_json(key: &Key) -> Value {
     json!({ "id": key.id, "role": role(key), "fingerprint": fingerprint(key) })
+}
+
+fn generated_json(text: &str) -> Value {
+    json!({ "key": text })
 }
 
 fn table(keys: &[Key]) -> String {
@@ -206,6 +210,13 @@ mod tests {
         );
         assert_eq!(documented("key list"), keys_of(&key_json(&keys[1])));
         assert!(table(&[]).contains("homing key set"));
+    }
+
+    #[test]
+    fn what_is_generated_is_a_key_for_programs_too() {
+        let json = generated_json(&"07".repeat(32));
+        assert_eq!(documented("key generate"), keys_of(&json));
+        assert_eq!(json["key"].as_str().and_then(parse), Some([7; 32]));
     }
 
     #[test]

@@ -25,6 +25,8 @@ use clap::Parser;
 use clap::Subcommand;
 use out::Failure;
 use out::Out;
+use serde_json::json;
+use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,6 +86,16 @@ enum Command {
     },
 }
 
+fn completion(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "homing", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn completion_json(script: &str) -> Value {
+    json!({ "script": script })
+}
+
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let out = Out::new(arguments.json);
     let Some(command) = arguments.command else {
@@ -103,15 +115,15 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Doctor => return doctor::run(&out),
         Command::Debug(command) => command.run(&out),
         Command::Completion { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "homing", &mut script);
-            out.text(&String::from_utf8_lossy(&script))
+            let script = completion(shell);
+            out.print(|| completion_json(&script), || script.clone())
         }
         Command::Man { folder } => {
             let fail = |error| Failure::new(format!("{}: {error}", folder.display()));
             fs::create_dir_all(&folder)
                 .and_then(|()| clap_mangen::generate_to(Arguments::command(), &folder))
-                .map_err(fail)
+                .map_err(fail)?;
+            out.done()
         }
     }
     .map(|()| ExitCode::SUCCESS)
@@ -284,6 +296,18 @@ mod tests {
         let arguments = Arguments::try_parse_from(["homing", "man", "/dev/null/man"]).unwrap();
         let failure = run(arguments).err().unwrap().to_string();
         assert!(failure.starts_with("/dev/null/man: "), "{failure}");
+    }
+
+    #[test]
+    fn a_completion_script_for_programs_is_that_for_people() {
+        let script = completion(clap_complete::Shell::Bash);
+        assert!(script.contains("homing"), "{script}");
+        let json = completion_json(&script);
+        assert_eq!(json["script"], json!(script));
+        assert_eq!(
+            show::tests::documented("completion"),
+            show::tests::keys_of(&json)
+        );
     }
 
     #[test]
