@@ -11,6 +11,8 @@ mod firewall;
 use crate::out::duration;
 use crate::out::Failure;
 use crate::out::Out;
+use clap::Args;
+use clap::ValueEnum;
 use facts::Facts;
 use homing_nl::consts::AdminState;
 use homing_nl::consts::MemberState;
@@ -27,8 +29,18 @@ const CLOCK_ERROR_MS: u32 = 200_000;
 /// Per cent of the most sessions from which the table is about to be full.
 const SESSIONS_WARN_PERCENT: u64 = 90;
 
+/// Check this host and say how to mend what is found
+///
+/// Status 0: nothing was found; 1: something was, or the module is not loaded.
+#[derive(Args)]
+pub struct Doctor {
+    /// Only findings that are so bad, or worse: the others neither print nor count
+    #[arg(long, default_value = "warning")]
+    severity: Severity,
+}
+
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Severity {
     /// Connections or sessions fail.
     Error,
@@ -55,17 +67,25 @@ struct Finding {
     mend: String,
 }
 
-/// Checks, prints, and answers 0 when nothing was found, else 1.
-pub fn run(out: &Out) -> Result<ExitCode, Failure> {
-    let mut client = Client::open()?;
-    let facts = Facts::gather(&mut client)?;
-    let findings = judge(&facts);
-    out.print(|| findings.iter().map(json).collect(), || text(&findings))?;
-    Ok(if findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+impl Doctor {
+    /// Checks, prints, and answers 0 when nothing was found, else 1.
+    pub fn run(&self, out: &Out) -> Result<ExitCode, Failure> {
+        let mut client = Client::open()?;
+        let facts = Facts::gather(&mut client)?;
+        let findings = self.findings(&facts);
+        out.print(|| findings.iter().map(json).collect(), || text(&findings))?;
+        Ok(if findings.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+
+    fn findings(&self, facts: &Facts) -> Vec<Finding> {
+        let mut findings = judge(facts);
+        findings.retain(|finding| finding.severity <= self.severity);
+        findings
+    }
 }
 
 /// Why no device may be attached here: the firewall would refuse every connection of a service,
@@ -752,6 +772,24 @@ mod tests {
             f.services[0].local_listener = false;
         });
         assert_eq!(found, ["no-listener", "member-silent"]);
+    }
+
+    #[test]
+    fn a_severity_leaves_out_what_is_less_bad() {
+        let mut facts = healthy();
+        facts.members[1].last_seen_ms = None;
+        let found = |severity, facts: &Facts| -> Vec<&str> {
+            let findings = Doctor { severity }.findings(facts);
+            findings.iter().map(|finding| finding.id).collect()
+        };
+        assert_eq!(found(Severity::Warning, &facts), ["member-silent"]);
+        assert_eq!(found(Severity::Error, &facts), [""; 0]);
+        facts.status.keys = 0;
+        assert_eq!(
+            found(Severity::Warning, &facts),
+            ["no-key", "member-silent"]
+        );
+        assert_eq!(found(Severity::Error, &facts), ["no-key"]);
     }
 
     #[test]

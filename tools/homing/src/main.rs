@@ -69,8 +69,7 @@ enum Command {
     Show(show::Command),
     Monitor(monitor::Monitor),
     Explain(explain::Explain),
-    /// Check this host and say how to mend what is found
-    Doctor,
+    Doctor(doctor::Doctor),
     /// Switches for tests and for looking closer
     #[command(subcommand)]
     Debug(debug::Command),
@@ -112,7 +111,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Show(command) => command.run(&out),
         Command::Monitor(command) => command.run(&out),
         Command::Explain(command) => command.run(&out),
-        Command::Doctor => return doctor::run(&out),
+        Command::Doctor(command) => return command.run(&out),
         Command::Debug(command) => command.run(&out),
         Command::Completion { shell } => {
             let script = completion(shell);
@@ -196,6 +195,8 @@ mod tests {
             "homing debug clock +5",
             "homing debug scale 10",
             "homing completion bash",
+            "homing doctor",
+            "homing doctor --severity error -j",
             "homing explain --sid -bNdR8azrlQsOVXnk49VQ7Y8uDwwF945",
             "homing explain --sid -bNdR8azrlQsOVXnk49VQ7Y8uDwwF945 --service [fd80::1]:80",
             "homing explain --flow 10.70.0.2:4000-10.80.0.1:80 -j",
@@ -345,6 +346,7 @@ mod tests {
             "homing debug state m2 colour=red",
             "homing debug clock soon",
             "homing show",
+            "homing doctor --severity awful",
             "homing explain",
             "homing explain --flow 10.70.0.2:4000",
         ] {
