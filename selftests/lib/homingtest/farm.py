@@ -130,6 +130,19 @@ def connect(name, joined):
     state.save(farm)
 
 
+def divide(*apart):
+    """Divides the farm network: the members named on one side, those that are left on the other; named none, it is whole."""
+    farm = need_farm()
+    for name in apart:
+        if not need_member(farm, name)["alive"]:
+            raise Refused(f"{name} is powered off")
+    living = state.alive(farm)
+    for name in living:
+        farm["members"][name]["cut"] = name in apart
+    topology.farm_switches({name: int(name in apart) for name in living})
+    state.save(farm)
+
+
 def down():
     """Removes whatever there is of the farm; never fails, says on stderr what it could not do."""
     farm = state.load()

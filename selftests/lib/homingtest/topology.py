@@ -6,6 +6,7 @@ import contextlib
 from . import layout, netns, shell
 
 ALL = ("client", "router", "fabric")  # and one per member
+SWITCHES = ("farmbr", "farmbr2")  # of the farm network; nobody is in the second until the farm is divided
 
 # Values a namespace may have inherited from its host are set, not assumed: a host's rp_filter or
 # IPv6 switch must not decide a test. No duplicate address detection: an address is usable at once.
@@ -84,8 +85,10 @@ def build(names):
                    f"route add blackhole {layout.VIP6}/128 metric 4096",
                    *[line for name in names for line in _router_side(name)]],
         "fabric": ["link set lo up",
-                   "link add farmbr type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-                   "link set farmbr up", *[line for name in names for line in _fabric_side(name)]],
+                   *[line for switch in SWITCHES for line in (
+                       f"link add {switch} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                       f"link set {switch} up")],
+                   *[line for name in names for line in _fabric_side(name)]],
         **{name: _member_side(name) for name in names}}
     # The far ends need the near ends up for IPv6 routes, so members and client come last.
     for name in ("router", "fabric"):
@@ -133,6 +136,11 @@ def farm_port(name, forward):
     """Puts a member's cable into the farm's switch or pulls it; pulled, the carrier stays, frames vanish."""
     # A port state would be undone by the bridge itself: without STP every port forwards.
     shell.ip_batch([f"link set {name} master farmbr" if forward else f"link set {name} nomaster"], ns="fabric")
+
+
+def farm_switches(parts):
+    """Puts the members' cables into the farm's switches, `{member: 0 or 1}`: which of the two, all at once."""
+    shell.ip_batch([f"link set {name} master {SWITCHES[part]}" for name, part in parts.items()], ns="fabric")
 
 
 def offload(names, on):
