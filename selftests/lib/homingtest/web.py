@@ -4,6 +4,7 @@
 Sockets are opened in the namespace `client`; afterwards they work from anywhere.
 """
 
+import selectors
 import socket
 import time
 
@@ -122,6 +123,10 @@ class Connection:
         part, self._rest = self._rest[:most], self._rest[most:]
         return part
 
+    def pending(self):
+        """Whether there is something that was read and not taken."""
+        return bool(self._rest)
+
     def take(self, length):
         """Exactly `length` bytes."""
         parts, have = [self._rest], len(self._rest)
@@ -166,6 +171,27 @@ class Connection:
 
     def __exit__(self, *_):
         self.socket.close()
+
+
+def in_turn(wanted):
+    """Reads `[(connection, bytes)]` all at once: yields (index, part) as they come, until each has as much as wanted."""
+    every = [[index, connection, length] for index, (connection, length) in enumerate(wanted) if length]
+    with selectors.DefaultSelector() as waiting:
+        for entry in every:
+            waiting.register(entry[1].socket, selectors.EVENT_READ, entry)
+        # What came with a head is there already.
+        ready = [entry for entry in every if entry[1].pending()]
+        while waiting.get_map():
+            ready = ready or [key.data for key, _ in waiting.select(SECONDS)]
+            if not ready:
+                raise TimeoutError(f"nothing came on {len(waiting.get_map())} connections for {SECONDS:g} s")
+            for entry in ready:
+                part = entry[1].some(entry[2])
+                entry[2] -= len(part)
+                if not entry[2]:
+                    waiting.unregister(entry[1].socket)
+                yield entry[0], part
+            ready = []
 
 
 class Client:
