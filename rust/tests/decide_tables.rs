@@ -228,7 +228,6 @@ proptest! {
                     let again = before >= State::Live && segment.first == First::Same;
                     let ours = role != Role::Entry && !segment.socket;
                     prop_assert!(!again || !ours || action != Action::Deliver);
-                    prop_assert!(action != Action::Hold);
                     let syn = segment.flags & (flags::SYN | flags::ACK) == flags::SYN;
                     prop_assert!(syn || action != Action::AnswerSyn);
                 }
