@@ -254,7 +254,7 @@ fn connection_json(why: &Explanation, sid: Option<&str>, members: &[Member], end
     // A directory member that does not know a connection asks the other one.
     let others = places.iter().filter(|id| !here(**id));
     let others: Vec<_> = others.filter_map(|id| name(*id)).collect();
-    let role = role(why, &here);
+    let role = role(why, here);
     let because = match why.state {
         _ if passed => format!(
             "no service has {}: such packets pass untouched",
