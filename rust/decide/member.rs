@@ -221,8 +221,9 @@ pub fn stretched(interval_ms: u64, members: usize) -> u64 {
 
 /// Whether a member that started has been told all that the others know.
 ///
-/// `told` of its `others` have told it; `silent` of the rest are not heard, and no word of them
-/// can be expected once it has been here for `settled`: as long as silence makes a member down.
+/// `told` of its `others` have told it; `silent` of the rest are not heard or do not hear it, and no
+/// word of them can be expected once it has been here for `settled`: as long as silence makes a member
+/// down.
 pub fn joined(others: usize, told: usize, silent: usize, settled: bool) -> bool {
     others != 0 && told >= others || settled && told.saturating_add(silent) >= others
 }
