@@ -121,6 +121,17 @@ pub fn is_reset(first: u32, mark: Option<Mark>, said: Option<Said>, seq: u32) ->
     seq == low || seq::ge(seq, low) && seq::le(seq, high)
 }
 
+/// What a socket may have received of a connection since it was given to a member, or could have been
+/// had it got the request too, bytes.
+const GOT: u32 = 1 << 16;
+
+/// Whether a socket that expects `next` is of the connection that began, or went on at another owner,
+/// behind the client's number `isn`. Another connection between the same ports passes for it once in
+/// 65,536 times.
+pub fn is_of(isn: u32, next: u32) -> bool {
+    next.wrapping_sub(isn.wrapping_add(1)) < GOT
+}
+
 /// A segment of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -226,6 +237,18 @@ mod tests {
         for fate in [Fate::Keep, Fate::Await, Fate::Reset] {
             assert_eq!(fate_away(true, fate), Fate::Reset);
             assert_eq!(fate_away(false, fate), fate);
+        }
+    }
+
+    #[test]
+    fn whose_socket_it_is() {
+        for isn in [0, 7, u32::MAX - 1, u32::MAX] {
+            for got in [0, 1, 1460, GOT - 1] {
+                assert!(is_of(isn, isn.wrapping_add(1).wrapping_add(got)));
+            }
+            for other in [isn, isn.wrapping_add(1 + GOT), isn ^ 0x8000_0000] {
+                assert!(!is_of(isn, other));
+            }
         }
     }
 

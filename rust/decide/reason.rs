@@ -105,6 +105,10 @@ reasons! {
     LostIgnored = "lost_ignored",
     /// Connections that went on at another owner.
     TakenOver = "taken_over",
+    /// Sockets closed here: their connection goes on elsewhere, or its client has begun another.
+    LeftoverClosed = "leftover_closed",
+    /// Dropped on the way out: what a socket here says of a connection that goes on elsewhere.
+    LeftoverDropped = "leftover_dropped",
     /// Requests answered with 503: the home of their session is dead, and the service is strict.
     Unavailable = "unavailable",
     /// Dropped: requests that wait for the home of their session to come back.
@@ -239,6 +243,9 @@ reasons! {
     TunnelNoFlow = "tunnel_no_flow",
     /// Tunnel: dropped, the flow is over and the packet begins another; its entry member is told.
     TunnelOver = "tunnel_over",
+    /// Tunnel: dropped, a hand-off between ports that another connection's socket has here still; that
+    /// one is closed.
+    TunnelOccupied = "tunnel_occupied",
     /// State messages sent.
     StateSent = "state_sent",
     /// State messages received.

@@ -18,6 +18,7 @@ use super::{
     exchange,
     hold,
     host::Host,
+    leftover,
     push,
     state,
     tell, //
@@ -364,6 +365,9 @@ fn take(
         keys.verify_cookie(tuple, h.client_isn, h.cookie_isn, None, net.now_s())
             .ok_or(Reason::TunnelReplay)?;
     }
+    if leftover::is_occupied(host, guard, tuple, h.client_isn) {
+        return Err(Reason::TunnelOccupied);
+    }
     let mut session = has(HandOff::HAS_SID).then(|| Sid(h.sid).key());
     let mut insert = has(HandOff::NEW_SESSION);
     if let Some(k) = session {
@@ -570,6 +574,7 @@ fn control(
         }
         Body::Ask { tuple } => directory::asked(host, guard, config, sender, &tuple),
         Body::Answer(answer) => directory::answered(host, guard, config, sender, &answer),
+        Body::TakenOver(now) => leftover::taken_over(host, guard, config, &now),
         Body::Unknown { tuple } => directory::disowned(host, guard, sender, &tuple),
     }
     Ok(())

@@ -335,7 +335,7 @@ pub(super) fn not_here(
 }
 
 /// Tells the directory members of one connection that it is gone.
-fn tell(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, client_isn: u32) {
+pub(super) fn tell(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, client_isn: u32) {
     let gone = Listed {
         tuple: *tuple,
         client_isn,

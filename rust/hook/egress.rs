@@ -69,7 +69,12 @@ impl Hook for Egress {
         };
         // What was changed stays changed, whatever the configuration says by now of who is who.
         if flow.status().role == Role::Entry {
-            return packet.accept();
+            // What the module itself answers has no socket.
+            if packet.sender().is_none() {
+                return packet.accept();
+            }
+            net.count(Reason::LeftoverDropped);
+            return packet.drop();
         }
         let now = net.uptime();
         flow.touch(now);

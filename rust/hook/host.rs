@@ -19,6 +19,7 @@ use super::{
     devices::{Devices, DEVICES_MAX},
     directory::DirectoryJob,
     hold::HoldJob,
+    leftover::LeftoverJob,
     lost::LostJob,
     state::StateJob,
     sweep::SweepJob,
@@ -79,6 +80,9 @@ pub(crate) struct Host {
     lost: RcuCell<Work<LostJob>>,
     /// Until when it goes on looking, in ms since boot.
     pub(super) lost_until: Atomic<u64>,
+    /// Closes sockets that are left, and tells of connections that have gone on elsewhere; there from
+    /// the first configuration on.
+    leftover: RcuCell<Work<LeftoverJob>>,
     /// Looks after held connections; there from the first configuration on.
     hold: RcuCell<Work<HoldJob>>,
     /// When it runs next, in ms since boot.
@@ -113,6 +117,7 @@ impl PerNet for Host {
                 devices: [const { Atomic::new(0) }; DEVICES_MAX],
                 lost: RcuCell::new()?,
                 lost_until: Atomic::new(0),
+                leftover: RcuCell::new()?,
                 hold: RcuCell::new()?,
                 hold_next: BhLock::new(u64::MAX, GFP_KERNEL)?,
                 tap <- new_mutex!(None),
@@ -143,6 +148,7 @@ impl PerNet for Host {
         for telling in this.tellings.lock().iter_mut() {
             *telling = None;
         }
+        this.leftover.replace(None);
         this.hold.replace(None);
         this.lost.replace(None);
         this.tunnel.replace(None);
@@ -172,12 +178,14 @@ impl Host {
         let directory = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let tell = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        let leftover = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let lost = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         this.net.strangers.replace(Some(Strangers::new()?));
         directory.queue(0);
         this.directory.replace(Some(directory));
         this.tell.replace(Some(tell));
         this.hold.replace(Some(hold));
+        this.leftover.replace(Some(leftover));
         this.lost.replace(Some(lost));
         state.queue(0);
         sweep.queue(0);
@@ -272,6 +280,14 @@ impl Host {
         if let Some(job) = self.lost.read(guard) {
             let until = time::boot_ms().saturating_add(LOST_FOR_MS);
             self.lost_until.store(until, Relaxed);
+            job.queue(0);
+        }
+    }
+
+    /// There are sockets to be closed, or members to be told of connections that have gone on
+    /// elsewhere. Any context.
+    pub(super) fn clear_up(&self, guard: &Guard) {
+        if let Some(job) = self.leftover.read(guard) {
             job.queue(0);
         }
     }

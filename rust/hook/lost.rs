@@ -19,6 +19,7 @@ use super::{
     deliver::Handshake,
     host::Host,
     ingress,
+    leftover,
     request, //
 };
 use crate::{
@@ -93,6 +94,7 @@ pub(super) fn watch(host: &Host, guard: &Guard, config: &Config, member: &Member
     if now != Owner::There && before != now as u32 {
         host.look_for_lost(guard);
     }
+    leftover::watch(host, guard, member, now);
 }
 
 /// What has become of the owners: two maps.

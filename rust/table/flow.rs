@@ -203,6 +203,11 @@ impl Flow {
         self.client_isn
     }
 
+    /// Whether it had another owner before.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.flags & TAKEN_OVER != 0
+    }
+
     /// The client's window scale.
     pub(crate) fn snd_wscale(&self) -> u8 {
         let w = self.flags & 0xf;

@@ -235,6 +235,11 @@ pub(crate) struct Live {
     whole_since_ms: Atomic<u64>,
     /// As what owner of connections it was last seen: a [`crate::decide::lost::Owner`].
     pub(crate) owner: Atomic<u32>,
+    /// How often it is still to be told, when it is back, which of its connections have gone on
+    /// elsewhere.
+    pub(crate) to_tell: Atomic<u32>,
+    /// It is to be told now.
+    pub(crate) tell_now: Atomic<bool>,
     /// How often it has gone away lately.
     pub(crate) flaps: BhLock<Flaps>,
     /// It has come and gone too often to get new sessions.
@@ -285,6 +290,8 @@ impl Live {
             whole: Atomic::new(0),
             whole_since_ms: Atomic::new(0),
             owner: Atomic::new(0),
+            to_tell: Atomic::new(0),
+            tell_now: Atomic::new(false),
             flaps: BhLock::new(Flaps::default(), GFP_KERNEL)?,
             damped: Atomic::new(false),
             announced: Atomic::new(State::Down as u32),

@@ -97,6 +97,8 @@ pub(crate) struct Net {
     pub(crate) exchanges: Exchanges,
     /// Connections that have come to rest, which their entry members are to hear of.
     pub(crate) resting: Fresh,
+    /// Connections whose sockets here are to be closed.
+    pub(crate) leftover: Fresh,
     stats: Counters<{ Reason::COUNT }>,
     /// Switches.
     pub(crate) debug: Debug,
@@ -152,6 +154,7 @@ impl Net {
             strangers: RcuCell::new()?,
             exchanges: Exchanges::new()?,
             resting: Fresh::new()?,
+            leftover: Fresh::new()?,
             stats: Counters::new()?,
             debug: Debug {
                 frozen: Atomic::new(false),

@@ -90,6 +90,7 @@ mod kind {
     pub(super) const UNKNOWN: u8 = 17;
     pub(super) const FLOW_GONE: u8 = 18;
     pub(super) const REST: u8 = 19;
+    pub(super) const TAKEN_OVER: u8 = 20;
 }
 
 /// What every control message begins with.
@@ -253,6 +254,9 @@ pub enum Body<'a> {
         /// The connection.
         tuple: Tuple,
     },
+    /// To a member that was taken for dead: this connection, if the receiver had it, has gone on at
+    /// another owner since. The number is the one before the request that it went on with.
+    TakenOver(Answer),
     /// A part of all that the sender knows.
     Part {
         /// Which part.
@@ -414,6 +418,9 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
             tuple: Tuple::from_bytes(&r.array().ok_or(short(TUPLE_LEN))?),
         }),
         kind::ANSWER => Ok(Body::Answer(
+            Answer::parse(r).ok_or(short(directory::ANSWER_LEN))?,
+        )),
+        kind::TAKEN_OVER => Ok(Body::TakenOver(
             Answer::parse(r).ok_or(short(directory::ANSWER_LEN))?,
         )),
         kind::UNKNOWN => Ok(Body::Unknown {
@@ -597,6 +604,12 @@ pub fn emit_answer(buf: &mut [u8], header: &Header, answer: &Answer) -> Option<u
     emit(buf, header, kind::ANSWER, |w| answer.emit(w))
 }
 
+/// Tells a member where a connection has gone on; the length of the message. See
+/// [`Body::TakenOver`].
+pub fn emit_taken_over(buf: &mut [u8], header: &Header, now: &Answer) -> Option<usize> {
+    emit(buf, header, kind::TAKEN_OVER, |w| now.emit(w))
+}
+
 /// Tells a member that a connection it relays is not here; the length of the message.
 pub fn emit_unknown(buf: &mut [u8], header: &Header, tuple: &Tuple) -> Option<usize> {
     emit(buf, header, kind::UNKNOWN, |w| w.array(tuple.to_bytes()))
@@ -748,6 +761,12 @@ mod tests {
         assert!(matches!(
             parse(&b[..OVERHEAD + 42]).map(|m| m.body),
             Ok(Body::Answer(a)) if a == answer
+        ));
+        let len = emit_taken_over(&mut b, &HEADER, &answer);
+        assert_eq!(len, Some(OVERHEAD + 42));
+        assert!(matches!(
+            parse(&b[..OVERHEAD + 42]).map(|m| m.body),
+            Ok(Body::TakenOver(a)) if a == answer
         ));
         assert_eq!(emit_unknown(&mut b, &HEADER, &t), Some(OVERHEAD + 36));
         assert!(matches!(
