@@ -172,8 +172,8 @@ def _write(member, name, form, **more):
     return path
 
 
-def _start_nginx(member, deadline, listens=(f"{layout.VIP4}:80", f"[{layout.VIP6}]:80 ipv6only=on",
-                                  f"{layout.VIP4}:8080", f"[{layout.VIP6}]:8080 ipv6only=on"), log="access.log"):
+def _start_nginx(member, deadline, listens=("80", "[::]:80 ipv6only=on", "8080", "[::]:8080 ipv6only=on"), log="access.log"):
+    # On every address, so that it can be asked past the service, too.
     path = _write(member, "nginx.conf", _NGINX.replace("access.log", log),
                   listens="\n".join(f"    listen {one};" for one in listens))
     # It puts itself into the background after its sockets listen.
