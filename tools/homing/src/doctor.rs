@@ -13,6 +13,7 @@ use crate::out::Failure;
 use crate::out::Out;
 use clap::Args;
 use clap::ValueEnum;
+pub use facts::is_local;
 use facts::Facts;
 use homing_nl::consts::AdminState;
 use homing_nl::consts::MemberState;

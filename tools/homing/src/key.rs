@@ -100,11 +100,12 @@ fn role(key: &Key) -> Option<&'static str> {
 }
 
 /// What is the same for the same key on every member.
-fn fingerprint(key: &Key) -> String {
+pub fn fingerprint(key: &Key) -> String {
     format!("{:08x}", key.fingerprint)
 }
 
-fn key_json(key: &Key) -> Value {
+/// A key for programs.
+pub fn key_json(key: &Key) -> Value {
     json!({ "id": key.id, "role": role(key), "fingerprint": fingerprint(key) })
 }
 

@@ -16,6 +16,7 @@ mod monitor;
 mod out;
 mod range;
 mod refused;
+mod save;
 mod service;
 mod session;
 mod show;
@@ -68,6 +69,7 @@ enum Command {
     #[command(subcommand)]
     Show(show::Command),
     Monitor(monitor::Monitor),
+    Save(save::Save),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
     /// Switches for tests and for looking closer
@@ -110,6 +112,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Key(command) => command.run(&out),
         Command::Show(command) => command.run(&out),
         Command::Monitor(command) => command.run(&out),
+        Command::Save(command) => command.run(&out),
         Command::Explain(command) => command.run(&out),
         Command::Doctor(command) => return command.run(&out),
         Command::Debug(command) => command.run(&out),
@@ -171,6 +174,8 @@ mod tests {
             "homing member drain m2",
             "homing member drain m2 --mode move --deadline 30m",
             "homing show drain -j",
+            "homing save",
+            "homing save -j",
             "homing farm set --eject-max 30",
             "homing service add 10.80.0.1:80 --policy least-sessions",
             "homing attach eth0",

@@ -38,7 +38,7 @@ pub const FILL: RangeInclusive<i64> = 0..=consts::SESSIONS_MAX as i64;
 pub const VERSION: RangeInclusive<i64> = 1..=4_294_967_295;
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     const SPEC: &str = include_str!("../../../rust/uapi/homing.yaml");
@@ -52,15 +52,20 @@ mod tests {
         })
     }
 
-    /// The range in the checks of an attribute; where a bound is missing, that of its type.
-    fn checked(set: &str, attribute: &str) -> (i64, i64) {
+    /// What the contract says of an attribute.
+    pub fn attribute(set: &str, attribute: &str) -> &'static str {
         let (_, text) = SPEC
             .split_once(&format!("  -\n    name: {set}\n    doc: "))
             .unwrap();
         let (_, text) = text
             .split_once(&format!("      -\n        name: {attribute}\n"))
             .unwrap();
-        let text = text.split("\n      -\n").next().unwrap();
+        text.split("\n      -\n").next().unwrap()
+    }
+
+    /// The range in the checks of an attribute; where a bound is missing, that of its type.
+    fn checked(set: &str, name: &str) -> (i64, i64) {
+        let text = attribute(set, name);
         let bound = |name: &str| {
             let (_, rest) = text.split_once(&format!("\n          {name}: "))?;
             rest.lines().next().map(number)

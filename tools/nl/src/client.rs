@@ -268,9 +268,14 @@ impl Client {
         Ok(members)
     }
 
+    /// All services, in the order of their making.
+    pub fn services_as_made(&mut self) -> Result<Vec<Service>, Error> {
+        self.list(&Request::new(cmd::SERVICE_GET), Service::read)
+    }
+
     /// All services, by address and port.
     pub fn services(&mut self) -> Result<Vec<Service>, Error> {
-        let mut services = self.list(&Request::new(cmd::SERVICE_GET), Service::read)?;
+        let mut services = self.services_as_made()?;
         services.sort_by_key(|service| (service.vip, service.port));
         Ok(services)
     }

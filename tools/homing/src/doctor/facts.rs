@@ -116,7 +116,7 @@ fn greater(device: &str, name: &str) -> Option<i64> {
 
 /// Whether packets to an address are delivered here: only then a socket can be bound to it. Where
 /// binding to foreign addresses is allowed this says nothing, and the address counts as local.
-fn is_local(vip: IpAddr) -> bool {
+pub fn is_local(vip: IpAddr) -> bool {
     UdpSocket::bind((vip, 0)).is_ok()
 }
 
