@@ -125,9 +125,10 @@ install-module: ## the module alone, where modprobe finds it
 	install -D -m 644 build/host/homing.ko $(DESTDIR)/lib/modules/$$release/updates/homing.ko \
 		$(if $(DESTDIR),,&& depmod $$release)
 
-install-tool: ## what 'make tools' has built, alone: below PREFIX (/usr/local)
+install-tool: ## what 'make tools' has built, alone, and its unit: below PREFIX (/usr/local)
 	@if [ ! -x build/tools/homing ]; then echo "the tool is not built, so it is not installed ('make tools' builds it)"; \
-	else install -D -m 755 build/tools/homing $(DESTDIR)$(PREFIX)/sbin/homing && cd build/tools && \
+	else install -D -m 755 build/tools/homing $(DESTDIR)$(PREFIX)/sbin/homing && \
+	install -D -m 644 tools/homing/homing.service $(DESTDIR)$(PREFIX)/lib/systemd/system/homing.service && cd build/tools && \
 		find share -type f | while read -r f; do install -D -m 644 "$$f" "$(DESTDIR)$(PREFIX)/$$f" || exit; done; fi
 
 clean: ## remove what was built here; the cache stays
