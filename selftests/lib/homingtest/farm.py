@@ -100,8 +100,8 @@ def kill(name):
     apply_entry(farm)
 
 
-def start(name):
-    """Powers a member on again, configured as before; returns when all see each other up."""
+def start(name, with_config=True):
+    """Powers a member on again, configured as before unless told otherwise; returns when all see each other up."""
     farm = need_farm()
     member = need_member(farm, name)
     if member["alive"]:
@@ -112,10 +112,11 @@ def start(name):
     if farm["options"]["nic_offload"] == "off":
         topology.offload([name], on=False)
     servers.start(name, farm["servers"])
-    if farm["config"]:
+    with_config = with_config and farm["config"]
+    if with_config:
         config.configure(name, farm)
     apply_entry(farm)
-    if farm["config"] and not any(other["cut"] for other in farm["members"].values()):
+    if with_config and not any(other["cut"] for other in farm["members"].values()):
         config.wait_up(state.alive(farm))
 
 
