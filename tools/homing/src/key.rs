@@ -9,6 +9,11 @@ use crate::out::Failure;
 use crate::out::Out;
 use crate::out::Table;
 use crate::refused;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::GeneralPurpose;
+use base64::engine::GeneralPurposeConfig;
+use base64::Engine;
 use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
@@ -88,7 +93,7 @@ impl Command {
             Command::Generate => {
                 let mut secret = [0; 32];
                 File::open("/dev/urandom")?.read_exact(&mut secret)?;
-                let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+                let text = hex::encode(secret);
                 out.print(|| generated_json(&text), || format!("{text}\n"))
             }
         }
@@ -152,39 +157,24 @@ impl Set {
     }
 }
 
-/// 32 bytes out of 64 hexadecimal digits, or of base64 with or without padding.
+/// Base64 in its usual alphabet or that for file names, with or without padding (RFC 4648).
+const BASE64: [GeneralPurpose; 2] = {
+    const LAX: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    [
+        GeneralPurpose::new(&alphabet::STANDARD, LAX),
+        GeneralPurpose::new(&alphabet::URL_SAFE, LAX),
+    ]
+};
+
+/// 32 bytes out of 64 hexadecimal digits, or of base64.
 fn parse(line: &str) -> Option<[u8; 32]> {
-    let mut bytes = Vec::new();
-    if line.len() == 64 && line.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        for pair in line.as_bytes().chunks(2) {
-            bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
-        }
-    } else {
-        let line = line.strip_suffix('=').unwrap_or(line);
-        let mut bits = 0u32;
-        let mut count = 0;
-        for byte in line.bytes() {
-            let value = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' | b'-' => 62,
-                b'/' | b'_' => 63,
-                _ => return None,
-            };
-            bits = ((bits << 6) | u32::from(value)) & 0xffff;
-            count += 6;
-            if count >= 8 {
-                count -= 8;
-                bytes.push((bits >> count) as u8);
-            }
-        }
-        // 43 characters hold 258 bits: the last two must be zero.
-        if line.len() != 43 || bits & 3 != 0 {
-            return None;
-        }
-    }
-    bytes.try_into().ok()
+    let hex = || hex::decode(line).ok()?.try_into().ok();
+    let base64 = || {
+        let bytes = BASE64.iter().find_map(|form| form.decode(line).ok())?;
+        bytes.try_into().ok()
+    };
+    hex().or_else(base64)
 }
 
 #[cfg(test)]
