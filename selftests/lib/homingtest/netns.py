@@ -122,15 +122,15 @@ def is_gone(pid):
         return True
 
 
-def wait_gone(pids, seconds=10.0):
+def wait_gone(pids, seconds=30.0):
     """Waits until every process of `pids` is gone; returns those that are not."""
     end = time.monotonic() + seconds
-    left = list(pids)
-    while left and time.monotonic() < end:
-        left = [pid for pid in left if not is_gone(pid)]
-        if left:
-            time.sleep(0.01)
-    return left
+    while True:
+        over = time.monotonic() >= end
+        pids = [pid for pid in pids if not is_gone(pid)]
+        if not pids or over:
+            return pids
+        time.sleep(0.01)
 
 
 class Worker(threading.Thread):

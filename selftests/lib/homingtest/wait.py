@@ -12,14 +12,16 @@ def until(what, probe, seconds=10.0, pause=0.05):
     """Calls `probe()` until it returns something true, and returns that.
 
     Raises TimedOut after `seconds`, naming `what` and the last false value (an explanation, if the
-    probe returns one in an `Explained`).
+    probe returns one in an `Explained`). The last call begins when they are over: who stood still in
+    between has not waited.
     """
     end = time.monotonic() + seconds
     while True:
+        over = time.monotonic() >= end
         value = probe()
         if value and not isinstance(value, Explained):
             return value
-        if time.monotonic() >= end:
+        if over:
             raise TimedOut(f"{what}: not within {seconds:g} s; last: {value}")
         time.sleep(pause)
 
