@@ -18,7 +18,7 @@ def make_key():
 
 def configure(member, state, deadline=None):
     """Gives `member` the farm's key, members and the service in both families, then attaches its eth0."""
-    deadline = deadline or wait.Deadline(120)
+    deadline = deadline or wait.Deadline(240)
 
     def homing(*words):
         cli.homing(*words, ns=member, timeout=deadline.left())
@@ -60,7 +60,7 @@ def not_seen(members, living):
     return missing
 
 
-def wait_up(living, seconds=60.0):
+def wait_up(living, seconds=120.0):
     """Returns when every living member calls every living member `up`; wait.TimedOut says who does not."""
     def probe():
         missing = not_seen(living, living)

@@ -38,7 +38,7 @@ def apply_entry(farm):
                    [name for name in living if name == farm["entry"]])
 
 
-def up(count=3, with_config=True, kind=None, seconds=60.0, **options):
+def up(count=3, with_config=True, kind=None, seconds=240.0, **options):
     """Builds the farm within `seconds`; on failure says why, and leaves what there is for `down`.
 
     `options`: policy (rr, p2c), push (bool), scale, nic_offload (on, off), weights ({"m1": 50}),

@@ -39,7 +39,7 @@ def of_path(members, path):
             if line.request.split(" ")[1:2] == [path]]
 
 
-def exactly_one(members, path, seconds=5.0):
+def exactly_one(members, path, seconds=20.0):
     """The one line that all logs together have for `path`; fails on none or several.
 
     nginx writes its line after the answer has been sent, so a short wait is fair.

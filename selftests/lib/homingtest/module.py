@@ -46,7 +46,7 @@ def load():
     return True
 
 
-def unload(seconds=10.0):
+def unload(seconds=30.0):
     """Unloads the module, with patience: namespaces that were just removed are still being cleared.
 
     Returns None, or the reason why it is still loaded.

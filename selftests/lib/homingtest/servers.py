@@ -242,7 +242,7 @@ def _start_python(member, deadline, mptcp):
 
 def start(member, kind, deadline=None):
     """Starts the server of `member`; returns when its sockets listen."""
-    deadline = deadline or wait.Deadline(40)
+    deadline = deadline or wait.Deadline(120)
     os.makedirs(layout.folder(member), exist_ok=True)
     os.makedirs(layout.big_folder(), exist_ok=True)
     open(layout.access_log(member), "ab").close()
