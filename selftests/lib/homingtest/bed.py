@@ -97,6 +97,11 @@ def scale():
     return int(given) if given else None
 
 
+def patient():
+    """The scale of a farm on the wall clock: a guest may stand still for seconds, and no member is down for that."""
+    return max(10, scale() or 1)
+
+
 def steer(ns, home, members):
     """Makes member `ns` believe, until `thaw`, that `home` alone is to get new sessions."""
     cli.homing("debug", "freeze", ns=ns)
