@@ -118,8 +118,8 @@ def member(name, key, count):
 def begin(name, count):
     """Loads the module and configures it."""
     module.load()
-    # A machine's time is its own, and it is emulated: silence takes five times as long to mean something.
-    config.configure(name, {"members": layout.members(count), "options": {"scale": 5, "policy": "p2c"}})
+    # A machine's time is its own, and it may stand still: silence takes ten times as long to mean something.
+    config.configure(name, {"members": layout.members(count), "options": {"scale": 10, "policy": "p2c"}})
 
 
 def again(name, count):
