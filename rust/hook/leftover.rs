@@ -111,7 +111,8 @@ pub(super) fn taken_over(host: &Host, guard: &Guard, config: &Config, now: &Answ
     directory::tell(host, guard, config, tuple, client_isn);
 }
 
-/// Has a socket closed, soon. What does not fit is closed when it is in the way again.
+/// Has a socket closed, soon. What the list has no room for stays: one that is in the way is found with
+/// the client's repetition, another until its application closes it.
 fn close(host: &Host, guard: &Guard, tuple: &Tuple) {
     host.net.leftover.push(tuple);
     host.clear_up(guard);
