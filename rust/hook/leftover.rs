@@ -90,6 +90,10 @@ pub(super) fn taken_over(host: &Host, guard: &Guard, config: &Config, now: &Answ
     if !expects(host, tuple).is_some_and(|next| lost::is_of(now.client_isn, next)) {
         return;
     }
+    if !net.leftover.has_room() {
+        // Nothing has changed, so the next telling finds it.
+        return host.clear_up(guard);
+    }
     // From now on its packets are relayed, should they come here.
     let terms = Terms {
         client_isn: now.client_isn,
@@ -111,8 +115,8 @@ pub(super) fn taken_over(host: &Host, guard: &Guard, config: &Config, now: &Answ
     directory::tell(host, guard, config, tuple, client_isn);
 }
 
-/// Has a socket closed, soon. What the list has no room for stays: one that is in the way is found with
-/// the client's repetition, another until its application closes it.
+/// Has a socket closed, soon. One that the list has no room for is found again: if it is in the way with
+/// the client's repetition, else with the next telling.
 fn close(host: &Host, guard: &Guard, tuple: &Tuple) {
     host.net.leftover.push(tuple);
     host.clear_up(guard);

@@ -194,17 +194,24 @@ impl Fresh {
         })
     }
 
+    /// Whether one more can be taken in. Any context.
+    pub(crate) fn has_room(&self) -> bool {
+        !once::read(&self.full)
+    }
+
     /// One more; whether there are so many now that they should be taken soon. Any context.
     pub(crate) fn push(&self, tuple: &Tuple) -> bool {
         if once::read(&self.full) {
             return false;
         }
         let mut now = self.now.lock();
-        if !now.push(tuple) {
+        now.push(tuple);
+        let len = now.as_slice().len();
+        if len == FRESH {
             once::write(&self.full, true);
         }
         once::write(&self.any, true);
-        now.as_slice().len() == FRESH / 2
+        len == FRESH / 2
     }
 
     /// Takes all of them, if there are any. Process context.
@@ -213,9 +220,10 @@ impl Fresh {
             return None;
         }
         let empty = Batch::new().ok()?;
+        let mut now = self.now.lock();
         self.any.store(false, Relaxed);
         self.full.store(false, Relaxed);
-        Some(core::mem::replace(&mut *self.now.lock(), empty))
+        Some(core::mem::replace(&mut *now, empty))
     }
 }
 
