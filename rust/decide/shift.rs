@@ -112,6 +112,10 @@ impl Insert {
     /// right edge is translated and the result rounded down, but it is never 0 unless the
     /// client's is: the server would send nothing but probes, and the client has no news to tell.
     pub fn window(&self, ack_client: u32, window: u16, wscale: u8) -> u16 {
+        if seq::ge(ack_client, self.end()) {
+            // Both edges move by the same.
+            return window;
+        }
         let wscale = u32::from(wscale.min(WSCALE_MAX));
         let bytes = u32::from(window).wrapping_shl(wscale);
         let edge = self.ack(ack_client.wrapping_add(bytes));

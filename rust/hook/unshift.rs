@@ -28,23 +28,26 @@ pub(super) struct Unshift;
 
 impl Hook for Unshift {
     type State = Host;
-    type Read = Option<Plain>;
+    /// And whether it has no TCP options but timestamps.
+    type Read = Option<(Plain, bool)>;
 
     #[inline]
-    fn read(bytes: &[u8], len: usize) -> Option<Plain> {
-        Plain::parse(bytes, len, true)
+    fn read(bytes: &[u8], len: usize) -> Self::Read {
+        let p = Plain::parse(bytes, len, true)?;
+        let options = bytes.get(p.options()..p.payload());
+        Some((p, options.is_some_and(only_stamps)))
     }
 
     #[inline]
-    fn call(host: &Host, guard: &Guard, mut packet: HookPacket, plain: Option<Plain>) -> Verdict {
+    fn call(host: &Host, guard: &Guard, mut packet: HookPacket, plain: Self::Read) -> Verdict {
         let net = &host.net;
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        let p = match plain {
-            Some(p) => p,
+        let (p, bare) = match plain {
+            Some(read) => read,
             None => match classify(config, &mut packet, Way::In) {
-                Class::Tcp(tcp) => Plain::from(&tcp),
+                Class::Tcp(tcp) => (Plain::from(&tcp), false),
                 Class::Icmp(error) => {
                     return match icmp::unshift(host, guard, &mut packet, &error) {
                         Some(()) => packet.accept(),
@@ -63,7 +66,14 @@ impl Hook for Unshift {
         let Some(shift) = flow.shift().filter(|_| p.has(flags::ACK)) else {
             return packet.accept();
         };
-        match unshift(&mut packet, &p, &shift, flow.snd_wscale()) {
+        let done = numbers(&mut packet, &p, &shift, flow.snd_wscale()).and_then(|()| {
+            if bare {
+                Some(())
+            } else {
+                blocks(&mut packet, &p, &shift)
+            }
+        });
+        match done {
             Some(()) => {
                 net.count(Reason::Unshifted);
                 packet.accept()
@@ -77,35 +87,37 @@ impl Hook for Unshift {
     }
 }
 
-/// Translates acknowledgement, window and SACK blocks into the server's numbers. `wscale` is the
-/// client's.
-fn unshift(packet: &mut Packet, p: &Plain, shift: &Shift, wscale: u8) -> Option<()> {
+/// Translates acknowledgement and window into the server's numbers. `wscale` is the client's.
+#[inline]
+fn numbers(packet: &mut Packet, p: &Plain, shift: &Shift, wscale: u8) -> Option<()> {
     let l4 = p.l4;
-    let header = packet.writable(p.payload())?.get(l4..)?;
-    let sack = match header.get(tcp::HEADER_LEN..) {
-        Some(options) if !only_stamps(options) => tcp::parse(header).ok()?.options.sack,
-        _ => None,
-    };
     let ack = shift.ack(p.ack);
     if ack != p.ack && !packet.replace_tcp_u32(l4, tcp::ACK_OFFSET, ack) {
         return None;
     }
     let scale = if p.has(flags::SYN) { 0 } else { wscale };
     let window = shift.window(p.ack, p.window, scale);
-    if window != p.window && !packet.replace_tcp(l4, 14, &window.to_be_bytes()) {
+    if window != p.window && !packet.replace_tcp(l4, tcp::WINDOW_OFFSET, &window.to_be_bytes()) {
         return None;
     }
-    if let Some(found) = sack {
-        let mut header = [0; tcp::MAX_HEADER_LEN];
-        let header = header.get_mut(..p.header_len)?;
-        if !packet.copy(l4, header) {
-            return None;
-        }
-        sack::rewrite(header, found, |l, r| shift.sack_block(l, r))?;
-        let options = header.get(tcp::HEADER_LEN..)?;
-        if !packet.replace_tcp(l4, tcp::HEADER_LEN, options) {
-            return None;
-        }
-    }
     Some(())
+}
+
+/// The same with the SACK blocks, if there are any.
+fn blocks(packet: &mut Packet, p: &Plain, shift: &Shift) -> Option<()> {
+    let l4 = p.l4;
+    let header = packet.writable(p.payload())?.get(l4..)?;
+    let Some(found) = tcp::parse(header).ok()?.options.sack else {
+        return Some(());
+    };
+    let mut header = [0; tcp::MAX_HEADER_LEN];
+    let header = header.get_mut(..p.header_len)?;
+    if !packet.copy(l4, header) {
+        return None;
+    }
+    sack::rewrite(header, found, |l, r| shift.sack_block(l, r))?;
+    let options = header.get(tcp::HEADER_LEN..)?;
+    packet
+        .replace_tcp(l4, tcp::HEADER_LEN, options)
+        .then_some(())
 }

@@ -265,11 +265,27 @@ struct homing_hook {
 	struct homing_glance glance;
 };
 
+/* As may_be_ours(), for IPv4 with options. */
+static __always_inline bool with_options(const struct homing_glance *g,
+					 const struct sk_buff *skb, bool out)
+{
+	const struct iphdr *ip = (const struct iphdr *)skb->data;
+	u32 hlen = ip->ihl * 4;
+
+	if (ip->version != 4 || hlen < sizeof(*ip) ||
+	    skb_headlen(skb) < hlen + 4 || ip->protocol == IPPROTO_ICMP ||
+	    ip->frag_off & htons(IP_MF | IP_OFFSET))
+		return true;
+	return ip->protocol == IPPROTO_TCP &&
+	       test_bit(get_unaligned_be16(skb->data + hlen + (out ? 0 : 2)),
+			g->ports);
+}
+
 /*
  * Whether a packet, whose data starts at the network header, may be of a
  * service or an error about one; on the way @out or in. What is not plain
- * (options, extension headers, fragments, headers in pages, another version
- * than the link layer says) may be. TCP is told by its port alone.
+ * (extension headers, fragments, headers in pages, another version than the
+ * link layer says) may be. TCP is told by its port alone.
  */
 static __always_inline bool may_be_ours(const struct homing_glance *g,
 					const struct sk_buff *skb, bool ipv6,
@@ -281,8 +297,10 @@ static __always_inline bool may_be_ours(const struct homing_glance *g,
 	if (!ipv6) {
 		const struct iphdr *ip = (const struct iphdr *)p;
 
-		if (skb_headlen(skb) < sizeof(*ip) + 4 || *p != 0x45)
+		if (skb_headlen(skb) < sizeof(*ip) + 4)
 			return true;
+		if (unlikely(*p != 0x45))
+			return with_options(g, skb, out);
 		if (ip->protocol == IPPROTO_ICMP)
 			return p[sizeof(*ip)] == ICMP_DEST_UNREACH;
 		if (ip->protocol != IPPROTO_TCP)
@@ -366,9 +384,11 @@ static __always_inline bool says_nothing(const struct sk_buff *skb, bool ipv6)
 	const u32 at = ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	const struct tcphdr *th = (const struct tcphdr *)(skb->data + at);
 
+	/* The usual state first. */
 	if (!skb->sk ||
-	    (1 << skb->sk->sk_state) & (TCPF_LISTEN | TCPF_TIME_WAIT |
-					TCPF_NEW_SYN_RECV | TCPF_CLOSE))
+	    (skb->sk->sk_state != TCP_ESTABLISHED &&
+	     (1 << skb->sk->sk_state) & (TCPF_LISTEN | TCPF_TIME_WAIT |
+					 TCPF_NEW_SYN_RECV | TCPF_CLOSE)))
 		return false;
 	if (skb_headlen(skb) < at + sizeof(*th) ||
 	    (ipv6 ? ipv6_hdr(skb)->nexthdr != IPPROTO_TCP :

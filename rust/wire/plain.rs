@@ -130,6 +130,12 @@ impl Plain {
         self.flags & (flags::SYN | flags::ACK | flags::RST) == flags::SYN
     }
 
+    /// Where the TCP options start.
+    #[inline]
+    pub const fn options(&self) -> usize {
+        self.l4.saturating_add(tcp::HEADER_LEN)
+    }
+
     /// Where the payload starts.
     #[inline]
     pub const fn payload(&self) -> usize {

@@ -74,6 +74,9 @@ pub const SEQ_OFFSET: usize = 4;
 /// Offset of the acknowledgement number in the header.
 pub const ACK_OFFSET: usize = 8;
 
+/// Offset of the window in the header.
+pub const WINDOW_OFFSET: usize = 14;
+
 /// Offset of the checksum field in the header.
 pub const CHECKSUM_OFFSET: usize = 16;
 
@@ -176,8 +179,38 @@ pub fn parse(bytes: &[u8]) -> Result<Segment, Error> {
     })
 }
 
-/// Walks the options. Each round consumes at least one byte.
 fn parse_options(bytes: &[u8]) -> Options {
+    usual_options(bytes).unwrap_or_else(|| walk_options(bytes))
+}
+
+/// The layouts of nearly all segments, at once: what Linux sends in a SYN, and in all others.
+#[inline]
+fn usual_options(bytes: &[u8]) -> Option<Options> {
+    let stamps = |both: &[u8]| {
+        let [a, b, c, d, e, f, g, h] = *<&[u8; 8]>::try_from(both).ok()?;
+        let value = u32::from_be_bytes([a, b, c, d]);
+        Some((value, u32::from_be_bytes([e, f, g, h])))
+    };
+    let mut found = Options::default();
+    match bytes {
+        [] => {}
+        [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, both @ ..] => {
+            found.timestamps = Some(stamps(both)?);
+        }
+        [kind::MSS, 4, a, b, kind::SACK_PERMITTED, 2, kind::TIMESTAMPS, 10, both @ .., kind::NOP, kind::WSCALE, 3, scale] =>
+        {
+            found.mss = Some(u16::from_be_bytes([*a, *b])).filter(|mss| *mss != 0);
+            found.sack_permitted = true;
+            found.timestamps = Some(stamps(both)?);
+            found.wscale = Some((*scale).min(MAX_WSCALE));
+        }
+        _ => return None,
+    }
+    Some(found)
+}
+
+/// Walks the options. Each round consumes at least one byte.
+fn walk_options(bytes: &[u8]) -> Options {
     let mut found = Options::default();
     let mut r = Reader::new(bytes);
     while let Some(kind) = r.u8() {
@@ -457,6 +490,32 @@ mod tests {
         assert_eq!(options(&o[..12]).sack, None);
         o[3] = 2;
         assert_eq!(options(&o[..4]).sack, None);
+    }
+
+    #[test]
+    fn usual_layouts_are_read_as_by_a_walk() {
+        for (mss, scale, stamp) in [(0, 0, 0), (1460, 7, 0x01020304), (u16::MAX, 255, u32::MAX)] {
+            let ([m, n], [a, b, c, d]) = (mss.to_be_bytes(), stamp.to_be_bytes());
+            let syn = [
+                2, 4, m, n, 4, 2, 8, 10, a, b, c, d, d, c, b, a, 1, 3, 3, scale,
+            ];
+            let other = [1, 1, 8, 10, a, b, c, d, d, c, b, a];
+            for layout in [&syn[..], &other, &[]] {
+                assert_eq!(usual_options(layout), Some(walk_options(layout)));
+                for cut in 1..layout.len() {
+                    assert_eq!(usual_options(&layout[..cut]), None);
+                }
+                // Another byte in place of any of those that tell the layout: never read wrongly.
+                let mut changed = [0u8; 20];
+                let changed = &mut changed[..layout.len()];
+                for at in 0..layout.len() {
+                    changed.copy_from_slice(layout);
+                    changed[at] ^= 9;
+                    let read = usual_options(changed);
+                    assert!(read.is_none_or(|o| o == walk_options(changed)));
+                }
+            }
+        }
     }
 
     #[test]
