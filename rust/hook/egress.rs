@@ -15,7 +15,6 @@ use crate::{
     decide::{
         flow::{Role, State},
         insert::{self, Attributes, Place},
-        limits,
         reason::Reason,
         shift::{Outgoing, Shift},
         sid, //
@@ -28,6 +27,7 @@ use crate::{
     },
     table::{
         flow::Flow,
+        insert::Inserted,
         service::{SameSite, Service},
     },
     wire::{
@@ -185,25 +185,24 @@ fn put(
     if fields.is_some_and(|f| f.caching.targeted) {
         return Err(Reason::InsertCacheable);
     }
-    let mut buf = [0; limits::INSERT_MAX as usize];
-    let bytes = line(host, guard, service, flow, fields, &mut buf);
-    let bytes = bytes.ok_or(Reason::InsertFailed)?;
-    if room.is_some_and(|room| !insert::fits(bytes.len(), room)) {
+    let new = Inserted::new(|buf| line(host, guard, service, flow, fields, buf));
+    let new = new.ok_or(Reason::InsertFailed)?;
+    if room.is_some_and(|room| !insert::fits(new.as_bytes().len(), room)) {
         return Err(Reason::InsertWindow);
     }
-    let begun = net.edits.begin(guard, flow, at, bytes);
+    let begun = net.edits.begin(guard, flow, at, new);
     begun.map_err(|_| Reason::InsertFailed)
 }
 
-/// Writes what is put in.
-fn line<'b>(
+/// Writes what is put in; its length.
+fn line(
     host: &Host,
     guard: &Guard,
     service: &Service,
     flow: Ref<'_, Tuple, Flow>,
     fields: Option<&Fieldset>,
-    buf: &'b mut [u8],
-) -> Option<&'b [u8]> {
+    buf: &mut [u8],
+) -> Option<usize> {
     let key = flow.terms().session?;
     let known = host.net.sessions.get(guard, &key);
     let known = known.map(|entry| entry.association(&key));
@@ -224,8 +223,7 @@ fn line<'b>(
         // A shared cache that stores it would give our id to others.
         private: fields.is_none_or(|f| f.caching.shared()),
     };
-    let len = insert::write(buf, s.cookie.as_bytes(), &text, &with)?;
-    buf.get(..len)
+    insert::write(buf, s.cookie.as_bytes(), &text, &with)
 }
 
 /// A packet of a connection with a shift.

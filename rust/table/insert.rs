@@ -38,6 +38,18 @@ pub(crate) struct Inserted {
 }
 
 impl Inserted {
+    /// What `write` puts into the place that there is, of which it says the length. `None`: it does not
+    /// fit.
+    #[inline]
+    pub(crate) fn new(write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<Self> {
+        let mut new = Self {
+            len: 0,
+            bytes: [0; limits::INSERT_MAX as usize],
+        };
+        new.len = u16::try_from(write(&mut new.bytes)?).ok()?;
+        (new.len > 0 && new.len <= limits::INSERT_MAX).then_some(new)
+    }
+
     /// The bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
@@ -141,33 +153,22 @@ impl Edits {
         }
     }
 
-    /// Begins to shift: `bytes` go in front of the server's byte `at`. Nothing has changed when it
+    /// Begins to shift: `new` goes in front of the server's byte `at`. Nothing has changed when it
     /// fails.
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` when they are too long, `EBUSY` when hooks or module are being taken out or the flow is
-    /// over, else those of the table.
+    /// `EBUSY` when hooks or module are being taken out or the flow is over, else those of the table.
     pub(crate) fn begin(
         &self,
         guard: &Guard,
         flow: Ref<'_, Tuple, Flow>,
         at: u32,
-        bytes: &[u8],
+        new: Inserted,
     ) -> Result {
-        let len = u16::try_from(bytes.len()).map_err(|_| EMSGSIZE)?;
-        let mut new = Inserted {
-            len,
-            bytes: [0; limits::INSERT_MAX as usize],
-        };
-        if bytes.len() > new.bytes.len() {
-            return Err(EMSGSIZE);
-        }
+        let len = new.len;
         if self.stopped.load(Relaxed) {
             return Err(EBUSY);
-        }
-        for (to, from) in new.bytes.iter_mut().zip(bytes) {
-            *to = *from;
         }
         self.bytes.store(guard, flow.key(), new)?;
         if !self.one_more() {

@@ -319,6 +319,32 @@ fn corpus_in_every_cut() {
 }
 
 #[test]
+fn the_limits_of_responses_in_every_size_of_pieces() {
+    for n in [MAX_HEAD - 1, MAX_HEAD, MAX_HEAD + 1] {
+        let mut long = b"a: b\r\na:".to_vec();
+        long.resize(n - 4, b'x');
+        long.extend(b"\r\n\r\n");
+        for size in CHUNKS {
+            let mut parser = FieldsParser::new(1);
+            let ends = long.chunks(*size).map(|piece| parser.feed(piece, NAME));
+            let end = ends.last();
+            assert_eq!(end == Some(FieldsProgress::TooLong), n > MAX_HEAD);
+        }
+    }
+    for n in [1023, 1024, 1025] {
+        let mut long = b"HTTP/1.1 200 ".to_vec();
+        long.resize(n - 2, b'x');
+        long.extend(b"\r\n");
+        for size in CHUNKS {
+            let mut parser = StatusParser::new();
+            let ends = long.chunks(*size).map(|piece| parser.feed(piece));
+            let end = ends.last();
+            assert_eq!(end == Some(StatusProgress::NotHttp), n > 1024);
+        }
+    }
+}
+
+#[test]
 fn the_limit_in_every_size_of_pieces() {
     for n in [MAX_HEAD - 1, MAX_HEAD, MAX_HEAD + 1] {
         let mut long = b"GET / HTTP/1.1\r\na:".to_vec();
@@ -401,6 +427,41 @@ fn line() -> impl Strategy<Value = String> {
     let end = prop_oneof![12 => Just("\r\n"), 1 => select(&ends[..])];
     (select(&names[..]), colon, select(&values[..]), end)
         .prop_map(|(name, colon, value, end)| [name, colon, value, end].concat())
+}
+
+/// A field line of a response, most of them good.
+fn response_line() -> impl Strategy<Value = String> {
+    let names = &[
+        "Set-Cookie",
+        "set-cookie",
+        "Cache-Control",
+        "cache-control",
+        "Expires",
+        "CDN-Cache-Control",
+        "Surrogate-Control",
+        "surrogate-contro1",
+        "Server",
+    ];
+    let values = &[
+        "homing=x; Path=/",
+        "homing =x",
+        "homin=x",
+        "homing",
+        "xhoming=x",
+        "private",
+        "PUBLIC , max-age=3",
+        "private=\"a, no-store\"",
+        "private=\"a",
+        "no-cache=\"\\\", public\"",
+        "no-store, must-understand\t",
+        "s-maxage=5,,",
+        "0",
+        "",
+    ];
+    let end = prop_oneof![12 => Just("\r\n"), 1 => select(&[" \r\n", "\n", "\r"][..])];
+    let ours = (select(&names[..]), select(&values[..]), end)
+        .prop_map(|(name, value, end)| [name, ": ", value, end].concat());
+    prop_oneof![1 => line(), 1 => ours]
 }
 
 /// Request heads, most of them good, some of them slightly wrong.
@@ -523,7 +584,7 @@ proptest! {
             "HTTP/1.1 200 OK\r\n", "HTTP/1.0 404 Not Found\r\n", "HTTP/1.1 103\r\n",
             "HTTP/1.1 304 \r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/2 200\r\n", "HTTP/1.1 500 a\tb\r\n",
         ][..]),
-        lines in vec(line(), 0..6),
+        lines in vec(response_line(), 0..6),
         changes in vec(any::<(u8, Index, Index, u8)>(), 0..3),
         cut in any::<Index>(),
     ) {
@@ -535,6 +596,11 @@ proptest! {
         let mut parser = StatusParser::new();
         parser.feed(a);
         prop_assert_eq!(parser.feed(b), status);
+        let mut parser = StatusParser::new();
+        for b in &bytes {
+            parser.feed(std::slice::from_ref(b));
+        }
+        prop_assert_eq!(parser.feed(&[]), status);
         let StatusProgress::Status { code, minor, line_len } = status else { return Ok(()) };
         prop_assert!(bytes[..line_len].ends_with(b"\r\n"));
         let rest = &bytes[line_len..];
@@ -543,6 +609,11 @@ proptest! {
         let mut parser = FieldsParser::new(minor);
         parser.feed(a, NAME);
         prop_assert_eq!(parser.feed(b, NAME), fields);
+        let mut parser = FieldsParser::new(minor);
+        for b in rest {
+            parser.feed(std::slice::from_ref(b), NAME);
+        }
+        prop_assert_eq!(parser.feed(&[], NAME), fields);
         let FieldsProgress::Done(set) = fields else { return Ok(()) };
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);

@@ -16,6 +16,7 @@ use super::field::Fields;
 use super::forbidden;
 use super::framing::Framing;
 use super::is_ows;
+use super::visible_run;
 use super::Reason;
 use super::MAX_HEAD;
 
@@ -85,16 +86,20 @@ impl StatusParser {
 
     /// Takes the next piece. After the end it answers what it answered then.
     pub fn feed(&mut self, bytes: &[u8]) -> StatusProgress {
-        for b in bytes {
-            if matches!(self.state, StatusState::Done | StatusState::NotHttp) {
-                break;
+        let mut rest = bytes;
+        while !matches!(self.state, StatusState::Done | StatusState::NotHttp) {
+            let mut taken = self.leap(rest);
+            if taken == 0 {
+                let Some(b) = rest.first() else { break };
+                self.len = self.len.saturating_add(1);
+                self.state = if self.len > MAX_STATUS_LINE {
+                    StatusState::NotHttp
+                } else {
+                    self.step(*b).unwrap_or(StatusState::NotHttp)
+                };
+                taken = 1;
             }
-            self.len = self.len.saturating_add(1);
-            self.state = if self.len > MAX_STATUS_LINE {
-                StatusState::NotHttp
-            } else {
-                self.step(*b).unwrap_or(StatusState::NotHttp)
-            };
+            rest = rest.get(taken..).unwrap_or_default();
         }
         match self.state {
             StatusState::Done => StatusProgress::Status {
@@ -105,6 +110,36 @@ impl StatusParser {
             StatusState::NotHttp => StatusProgress::NotHttp,
             _ => StatusProgress::Partial,
         }
+    }
+
+    /// Takes what usually stands here, all at once, and does what the single bytes would have done.
+    /// How many bytes it took; 0: whatever comes is for `step`.
+    fn leap(&mut self, rest: &[u8]) -> usize {
+        // A line that is nearly too long is counted byte by byte.
+        let room = MAX_STATUS_LINE.saturating_sub(self.len).min(rest.len());
+        let rest = rest.get(..room).unwrap_or_default();
+        let taken = match self.state {
+            StatusState::Version(0) => {
+                let Some((begin, code)) = rest.split_first_chunk::<9>() else {
+                    return 0;
+                };
+                let (b"HTTP/1.1 ", [a @ b'1'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', ..]) =
+                    (begin, code)
+                else {
+                    return 0;
+                };
+                self.minor = 1;
+                self.code = [a, b, c].into_iter().fold(0, |code: u16, digit| {
+                    code.wrapping_mul(10).wrapping_add(u16::from(digit & 0xf))
+                });
+                self.state = StatusState::Phrase;
+                13
+            }
+            StatusState::Phrase => visible_run(rest, b' '),
+            _ => 0,
+        };
+        self.len = self.len.wrapping_add(taken);
+        taken
     }
 
     /// Takes one byte; `None` if it does not fit.
@@ -226,18 +261,58 @@ impl FieldsParser {
     ///
     /// After the end it answers what it answered then.
     pub fn feed(&mut self, bytes: &[u8], name: &[u8]) -> FieldsProgress {
-        for b in bytes {
-            if self.end.is_some() {
-                break;
-            }
-            if self.len >= MAX_HEAD {
-                self.end = Some(FieldsProgress::TooLong);
-                break;
-            }
-            self.len = self.len.wrapping_add(1);
-            self.end = self.step(*b, name);
+        let mut rest = bytes;
+        while self.end.is_none() {
+            let taken = match self.lines(rest, name) {
+                Ok(0) => {
+                    let Some(b) = rest.first() else { break };
+                    if self.len >= MAX_HEAD {
+                        self.end = Some(FieldsProgress::TooLong);
+                        break;
+                    }
+                    self.len = self.len.wrapping_add(1);
+                    self.end = self.step(*b, name);
+                    1
+                }
+                Ok(n) => n,
+                Err(reason) => {
+                    self.end = Some(FieldsProgress::Bad(reason));
+                    break;
+                }
+            };
+            rest = rest.get(taken..).unwrap_or_default();
         }
         self.end.unwrap_or(FieldsProgress::Partial)
+    }
+
+    /// Takes all whole lines at the front; how many bytes that were.
+    fn lines(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Reason> {
+        // A section that is nearly too long is counted byte by byte.
+        let room = MAX_HEAD.saturating_sub(self.len).min(bytes.len());
+        let bytes = bytes.get(..room).unwrap_or_default();
+        let mut rest = bytes;
+        while let Some(line) = self.fields.take_line(rest) {
+            // Counted first: a fault ends the section behind its line.
+            self.len = self.len.wrapping_add(line.len);
+            rest = rest.get(line.len..).unwrap_or_default();
+            match line.field {
+                Field::Other => {}
+                Field::SetCookie => {
+                    self.set_cookie.begin();
+                    line.value
+                        .iter()
+                        .for_each(|b| self.set_cookie.push(*b, name));
+                }
+                Field::CacheControl => {
+                    self.directives.begin(line.field);
+                    line.value.iter().for_each(|b| self.directives.push(*b));
+                    self.directives.end();
+                }
+                Field::Expires | Field::TargetedCache => self.directives.begin(line.field),
+                field => self.framing.whole(field, line.value)?,
+            }
+        }
+        Ok(bytes.len().wrapping_sub(rest.len()))
     }
 
     fn step(&mut self, b: u8, name: &[u8]) -> Option<FieldsProgress> {
