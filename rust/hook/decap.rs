@@ -187,14 +187,10 @@ struct Inner {
     covered: geneve::MacInput,
 }
 
-/// The length of the headers of a TCP packet; `None` where they are not the usual ones.
+/// The length of the headers of a TCP packet; `None` where they are not the usual ones, or further behind.
 fn headers_len(packet: &[u8]) -> Option<usize> {
     let ip = ip::parse(packet).ok().filter(|ip| ip.protocol == ip::TCP)?;
-    let tcp = match tcp::parse(packet.get(ip.header_len..)?) {
-        Ok(seg) => seg.header_len,
-        Err(e) if e.fault == Fault::Short => e.needed,
-        Err(_) => return None,
-    };
+    let tcp = tcp::header_len(packet.get(ip.header_len..)?)?;
     ip.header_len.checked_add(tcp)
 }
 

@@ -146,6 +146,13 @@ impl Segment {
     }
 }
 
+/// Bytes that the TCP header at the start of `bytes` says to have: a multiple of 4 up to
+/// [`MAX_HEADER_LEN`]. `None` if `bytes` end before that.
+pub fn header_len(bytes: &[u8]) -> Option<usize> {
+    let offset = *bytes.get(12)?;
+    Some(usize::from(offset >> 4).wrapping_mul(4))
+}
+
 /// Reads the TCP header at the start of `bytes`.
 ///
 /// Malformed options end the walk and leave what was read before, as in the kernel's
@@ -372,6 +379,8 @@ mod tests {
     fn a_bare_header_is_read_back() {
         let mut b = [0xa5; 20];
         assert_eq!(emit_bare(&mut b, &HEADER, None), Some(20));
+        assert_eq!(header_len(&b), Some(20));
+        assert_eq!(header_len(&b[..12]), None);
         let s = parse(&b);
         let want = Segment {
             src_port: 80,
