@@ -108,10 +108,15 @@ fn sysctl(path: &str) -> Option<i64> {
         .ok()
 }
 
+/// A sysctl of a device as sysctl(8) takes it, also where the device's name has dots (`eth0.100`).
+pub fn device_sysctl(device: &str, name: &str) -> String {
+    format!("net/ipv4/conf/{device}/{name}")
+}
+
 /// A sysctl of a device as it counts: the greater of its own value and that for all.
 fn greater(device: &str, name: &str) -> Option<i64> {
-    let own = sysctl(&super::device_sysctl(device, name))?;
-    Some(own.max(sysctl(&super::device_sysctl("all", name)).unwrap_or(0)))
+    let own = sysctl(&device_sysctl(device, name))?;
+    Some(own.max(sysctl(&device_sysctl("all", name)).unwrap_or(0)))
 }
 
 /// Whether packets to an address are delivered here: only then a socket can be bound to it. Where
