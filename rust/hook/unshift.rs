@@ -66,11 +66,12 @@ impl Hook for Unshift {
         let Some(shift) = flow.shift().filter(|_| p.has(flags::ACK)) else {
             return packet.accept();
         };
+        let (l4, header_len) = (p.l4, p.header_len);
         let done = numbers(&mut packet, &p, &shift, flow.snd_wscale()).and_then(|()| {
             if bare {
                 Some(())
             } else {
-                blocks(&mut packet, &p, &shift)
+                blocks(&mut packet, l4, header_len, shift)
             }
         });
         match done {
@@ -103,15 +104,15 @@ fn numbers(packet: &mut Packet, p: &Plain, shift: &Shift, wscale: u8) -> Option<
     Some(())
 }
 
-/// The same with the SACK blocks, if there are any.
-fn blocks(packet: &mut Packet, p: &Plain, shift: &Shift) -> Option<()> {
-    let l4 = p.l4;
-    let header = packet.writable(p.payload())?.get(l4..)?;
+/// The same with the SACK blocks, if there are any. The TCP header of `header_len` bytes starts at `l4`.
+fn blocks(packet: &mut Packet, l4: usize, header_len: usize, shift: Shift) -> Option<()> {
+    let end = l4.checked_add(header_len)?;
+    let header = packet.writable(end)?.get(l4..)?;
     let Some(found) = tcp::parse(header).ok()?.options.sack else {
         return Some(());
     };
     let mut header = [0; tcp::MAX_HEADER_LEN];
-    let header = header.get_mut(..p.header_len)?;
+    let header = header.get_mut(..header_len)?;
     if !packet.copy(l4, header) {
         return None;
     }

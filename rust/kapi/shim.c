@@ -324,9 +324,28 @@ static __always_inline bool may_be_ours(const struct homing_glance *g,
 	return test_bit(ntohs(ports[out ? 0 : 1]), g->ports);
 }
 
-static unsigned int ask(const struct homing_hook *h, struct sk_buff *skb)
+static __always_inline unsigned int ask(const struct homing_hook *h,
+					struct sk_buff *skb)
 {
 	return h->fn(h->priv, skb, skb->data, skb_headlen(skb), skb->len);
+}
+
+/*
+ * The rest of a hook that has looked at something else first, and is done with
+ * nearly all packets then: apart, so that those have no registers to save.
+ */
+static noinline unsigned int ask_if_ours4(const struct homing_hook *h,
+					  struct sk_buff *skb)
+{
+	return may_be_ours(&h->glance, skb, false, false) ? ask(h, skb) :
+							    NF_ACCEPT;
+}
+
+static noinline unsigned int ask_if_ours6(const struct homing_hook *h,
+					  struct sk_buff *skb)
+{
+	return may_be_ours(&h->glance, skb, true, false) ? ask(h, skb) :
+							   NF_ACCEPT;
 }
 
 static unsigned int at_ingress(void *priv, struct sk_buff *skb,
@@ -352,27 +371,20 @@ static unsigned int at_ingress(void *priv, struct sk_buff *skb,
 	return NF_ACCEPT;
 }
 
-static __always_inline unsigned int pre_routing(const struct homing_hook *h,
-						struct sk_buff *skb,
-						const struct nf_hook_state *state,
-						bool ipv6)
-{
-	if (!READ_ONCE(*h->glance.shifted) ||
-	    !may_be_ours(&h->glance, skb, ipv6, false))
-		return NF_ACCEPT;
-	return ask(h, skb);
-}
-
 static unsigned int at_pre_routing4(void *priv, struct sk_buff *skb,
 				    const struct nf_hook_state *state)
 {
-	return pre_routing(priv, skb, state, false);
+	const struct homing_hook *h = priv;
+
+	return READ_ONCE(*h->glance.shifted) ? ask_if_ours4(h, skb) : NF_ACCEPT;
 }
 
 static unsigned int at_pre_routing6(void *priv, struct sk_buff *skb,
 				    const struct nf_hook_state *state)
 {
-	return pre_routing(priv, skb, state, true);
+	const struct homing_hook *h = priv;
+
+	return READ_ONCE(*h->glance.shifted) ? ask_if_ours6(h, skb) : NF_ACCEPT;
 }
 
 /*
@@ -384,40 +396,34 @@ static __always_inline bool says_nothing(const struct sk_buff *skb, bool ipv6)
 	const u32 at = ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	const struct tcphdr *th = (const struct tcphdr *)(skb->data + at);
 
-	/* The usual state first. */
-	if (!skb->sk ||
-	    (skb->sk->sk_state != TCP_ESTABLISHED &&
-	     (1 << skb->sk->sk_state) & (TCPF_LISTEN | TCPF_TIME_WAIT |
-					 TCPF_NEW_SYN_RECV | TCPF_CLOSE)))
+	if (!skb->sk)
 		return false;
+	switch (skb->sk->sk_state) {
+	case TCP_LISTEN:
+	case TCP_TIME_WAIT:
+	case TCP_NEW_SYN_RECV:
+	case TCP_CLOSE:
+		return false;
+	}
 	if (skb_headlen(skb) < at + sizeof(*th) ||
-	    (ipv6 ? ipv6_hdr(skb)->nexthdr != IPPROTO_TCP :
-		    *skb->data != 0x45 || ip_hdr(skb)->protocol != IPPROTO_TCP))
+	    (ipv6 ? ((struct ipv6hdr *)skb->data)->nexthdr != IPPROTO_TCP :
+		    *skb->data != 0x45 ||
+		    ((struct iphdr *)skb->data)->protocol != IPPROTO_TCP))
 		return false;
 	return !(tcp_flag_word(th) & (TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST)) &&
 	       skb->len <= at + th->doff * 4;
 }
 
-static __always_inline unsigned int local_in(const struct homing_hook *h,
-					     struct sk_buff *skb,
-					     const struct nf_hook_state *state,
-					     bool ipv6)
-{
-	if (says_nothing(skb, ipv6) || !may_be_ours(&h->glance, skb, ipv6, false))
-		return NF_ACCEPT;
-	return ask(h, skb);
-}
-
 static unsigned int at_local_in4(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state)
 {
-	return local_in(priv, skb, state, false);
+	return says_nothing(skb, false) ? NF_ACCEPT : ask_if_ours4(priv, skb);
 }
 
 static unsigned int at_local_in6(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state)
 {
-	return local_in(priv, skb, state, true);
+	return says_nothing(skb, true) ? NF_ACCEPT : ask_if_ours6(priv, skb);
 }
 
 static unsigned int at_local_out4(void *priv, struct sk_buff *skb,

@@ -13,9 +13,9 @@ class Homes:
     def __init__(self, bed, serve, names=("m1", "m2")):
         self._members = bed.members
         self.ports = {name: FIRST_PORT + index for index, name in enumerate(names)}
-        self._apps = []
+        self.apps = []
         for name, port in self.ports.items():
-            self._apps.append(listener.Listener(name, port, serve))
+            self.apps.append(listener.Listener(name, port, serve))
             for member in self._members:
                 cli.homing("service", "add", cli.service(port), ns=member)
         farm.entry(ENTRY)
