@@ -187,7 +187,8 @@ struct Inner {
     covered: geneve::MacInput,
 }
 
-/// The length of the headers of a TCP packet; `None` where they are not the usual ones, or further behind.
+/// The length of the headers of a TCP packet; `None` where they are not the usual ones, or where `packet`
+/// ends before it is said.
 fn headers_len(packet: &[u8]) -> Option<usize> {
     let ip = ip::parse(packet).ok().filter(|ip| ip.protocol == ip::TCP)?;
     let tcp = tcp::header_len(packet.get(ip.header_len..)?)?;
