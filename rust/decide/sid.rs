@@ -129,17 +129,18 @@ pub fn encode(sid: &Sid) -> [u8; TEXT_LEN] {
 
 /// Reads the text of a session id; `None` if a character is outside the alphabet.
 pub fn decode(text: &[u8; TEXT_LEN]) -> Option<Sid> {
-    let mut sid = [0; LEN];
+    let (mut sid, mut seen) = ([0; LEN], 0);
     for (out, chars) in sid.chunks_exact_mut(3).zip(text.chunks_exact(4)) {
         let (&[w, x, y, z], [a, b, c]) = (chars, out) else {
             return None;
         };
-        let (w, x, y, z) = (value(w)?, value(x)?, value(y)?, value(z)?);
+        let (w, x, y, z) = (value(w), value(x), value(y), value(z));
+        seen |= w | x | y | z;
         *a = (w << 2) | (x >> 4);
         *b = (x << 4) | (y >> 2);
         *c = (y << 6) | z;
     }
-    Some(Sid(sid))
+    (seen < NO_DIGIT).then_some(Sid(sid))
 }
 
 /// The character for the low six bits.
@@ -150,16 +151,32 @@ fn digit(bits: u8) -> u8 {
         .unwrap_or(b'A')
 }
 
-/// The six bits of a character.
-fn value(char: u8) -> Option<u8> {
-    match char {
-        b'A'..=b'Z' => Some(char.wrapping_sub(b'A')),
-        b'a'..=b'z' => Some(char.wrapping_sub(b'a').wrapping_add(26)),
-        b'0'..=b'9' => Some(char.wrapping_sub(b'0').wrapping_add(52)),
-        b'-' => Some(62),
-        b'_' => Some(63),
-        _ => None,
+/// The value of a character outside the alphabet: a bit that no other value has.
+const NO_DIGIT: u8 = 64;
+
+/// The six bits of every character, or [`NO_DIGIT`].
+static VALUES: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut rest: &mut [u8] = &mut table;
+    let mut char = 0u8;
+    while let Some((slot, more)) = rest.split_first_mut() {
+        *slot = match char {
+            b'A'..=b'Z' => char.wrapping_sub(b'A'),
+            b'a'..=b'z' => char.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => char.wrapping_sub(b'0').wrapping_add(52),
+            b'-' => 62,
+            b'_' => 63,
+            _ => NO_DIGIT,
+        };
+        char = char.wrapping_add(1);
+        rest = more;
     }
+    table
+};
+
+/// The six bits of a character, or [`NO_DIGIT`].
+fn value(char: u8) -> u8 {
+    VALUES.get(usize::from(char)).copied().unwrap_or(NO_DIGIT)
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_sid))]

@@ -95,20 +95,31 @@ static TCHAR: [bool; 256] = {
 };
 
 /// Bytes of the token at the front of `bytes`.
+#[inline(always)]
 fn token_len(bytes: &[u8]) -> usize {
-    let mut n = run(bytes, |x| !letters_and_dashes(x) & HIGHS);
-    let rest = bytes.get(n..).unwrap_or_default();
-    // Behind nearly every name.
-    if rest.first() == Some(&b':') {
-        return n;
-    }
-    for b in rest {
-        if TCHAR.get(usize::from(*b)) != Some(&true) {
+    // Of letters and dashes, and a colon behind it: so are nearly all names.
+    let mut rest = bytes;
+    while let Some((word, more)) = rest.split_first_chunk() {
+        let others = !letters_and_dashes(u64::from_le_bytes(*word)) & HIGHS;
+        if others != 0 {
+            let n = others.trailing_zeros() as usize >> 3;
+            if rest.get(n) == Some(&b':') {
+                return bytes.len().wrapping_sub(rest.len()).wrapping_add(n);
+            }
             break;
         }
-        n = n.wrapping_add(1);
+        rest = more;
     }
-    n
+    any_token_len(bytes)
+}
+
+/// [`token_len`], byte by byte.
+#[inline(never)]
+fn any_token_len(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .take_while(|b| TCHAR.get(usize::from(**b)) == Some(&true))
+        .count()
 }
 
 /// Every byte of a word.
@@ -126,57 +137,59 @@ const fn below(x: u64, least: u8) -> u64 {
 /// highest bit of a word. Eight bytes at a time, the first byte lowest.
 #[inline]
 fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
-    let (mut n, mut rest) = (0usize, bytes);
-    loop {
-        let (word, more) = match rest.split_first_chunk::<8>() {
-            Some((word, more)) => (*word, more),
-            None => {
-                let mut last = [0; 8];
-                for (to, from) in last.iter_mut().zip(rest) {
-                    *to = *from;
-                }
-                (last, <&[u8]>::default())
-            }
-        };
-        let found = stop(u64::from_le_bytes(word));
+    let mut rest = bytes;
+    while let Some((word, more)) = rest.split_first_chunk() {
+        let found = stop(u64::from_le_bytes(*word));
         if found != 0 {
-            n = n.wrapping_add(found.trailing_zeros() as usize >> 3);
-            break;
-        }
-        n = n.wrapping_add(8);
-        if more.is_empty() {
-            break;
+            let taken = bytes.len().wrapping_sub(rest.len());
+            return taken.wrapping_add(found.trailing_zeros() as usize >> 3);
         }
         rest = more;
     }
-    n.min(bytes.len())
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let found = stop(u64::from_le_bytes(last));
+    let taken = bytes.len().wrapping_sub(rest.len());
+    taken.wrapping_add(rest.len().min(found.trailing_zeros() as usize >> 3))
 }
 
-/// How many bytes at the front are not below `least` and not DEL.
-fn visible_run(bytes: &[u8], least: u8) -> usize {
-    let stop = |x: u64| {
-        // DEL is 0 then, and the highest bits stay as they are.
-        let del = x ^ ONES.wrapping_mul(0x7f);
-        (x.wrapping_sub(ONES.wrapping_mul(least.into())) | del.wrapping_sub(ONES)) & !x & HIGHS
-    };
+/// How many bytes at the front are not below `LEAST`, which is at most 128, and not DEL.
+#[inline]
+fn visible_run<const LEAST: u8>(bytes: &[u8]) -> usize {
+    // Of the first byte that is below `LEAST`, DEL, or 128 and above: exactly. Above it, anything.
+    let odd =
+        |x: u64| x.wrapping_sub(const { ONES.wrapping_mul(LEAST as u64) }) | x.wrapping_add(ONES);
     let mut rest = bytes;
     // Values are long: two words at a time.
     while let Some((two, more)) = rest.split_first_chunk() {
         let two = u128::from_le_bytes(*two);
-        let found = (stop(two as u64), stop((two >> 64) as u64));
-        if found.0 | found.1 != 0 {
-            let (n, found) = match found {
-                (0, second) => (8, second),
-                (first, _) => (0, first),
-            };
-            let taken = bytes.len().wrapping_sub(rest.len());
-            let within = found.trailing_zeros() as usize >> 3;
-            return taken.wrapping_add(n).wrapping_add(within);
+        let (first, second) = (odd(two as u64), odd((two >> 64) as u64));
+        if (first | second) & HIGHS != 0 {
+            let n = match first & HIGHS {
+                0 => (second & HIGHS).trailing_zeros().wrapping_add(64) >> 3,
+                found => found.trailing_zeros() >> 3,
+            } as usize;
+            if rest.get(n).is_some_and(u8::is_ascii) {
+                return bytes.len().wrapping_sub(rest.len()).wrapping_add(n);
+            }
+            break;
         }
         rest = more;
     }
     let taken = bytes.len().wrapping_sub(rest.len());
-    taken.wrapping_add(run(rest, stop))
+    taken.wrapping_add(visible_rest::<LEAST>(rest))
+}
+
+/// [`visible_run`] of bytes that are few, or of which some are 128 or above.
+#[inline(never)]
+fn visible_rest<const LEAST: u8>(bytes: &[u8]) -> usize {
+    run(bytes, |x| {
+        // DEL is 0 then, and the highest bits stay as they are.
+        let del = x ^ ONES.wrapping_mul(0x7f);
+        (x.wrapping_sub(ONES.wrapping_mul(LEAST.into())) | del.wrapping_sub(ONES)) & !x & HIGHS
+    })
 }
 
 /// The highest bit of each byte of `x`, all below 128, that is `least` or above.
@@ -287,8 +300,8 @@ mod tests {
                     let want = |stop: &dyn Fn(u8) -> bool| {
                         rest.iter().position(|b| stop(*b)).unwrap_or(rest.len())
                     };
-                    assert_eq!(visible_run(rest, 32), want(&|b| b < 32 || b == 127));
-                    assert_eq!(visible_run(rest, 33), want(&|b| b < 33 || b == 127));
+                    assert_eq!(visible_run::<32>(rest), want(&|b| b < 32 || b == 127));
+                    assert_eq!(visible_run::<33>(rest), want(&|b| b < 33 || b == 127));
                     assert_eq!(run_before(rest, b';'), want(&|b| b == b';'));
                     let sid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
                     assert_eq!(base64url_run(rest), want(&|b| !sid(b)));
@@ -297,7 +310,7 @@ mod tests {
             }
             text[at] = b'a';
         }
-        assert_eq!(visible_run(b"", 32), 0);
+        assert_eq!(visible_run::<32>(b""), 0);
         assert_eq!(run_before(b"a", 0), 1);
     }
 }

@@ -92,6 +92,10 @@ impl CookieScan {
 
     /// A whole pair, without whitespace before it.
     fn pair(&mut self, pair: &[u8], name: &[u8]) {
+        // Nearly all others differ here already.
+        if pair.first() != name.first() {
+            return;
+        }
         let value = pair
             .strip_prefix(name)
             .and_then(|rest| rest.strip_prefix(b"="))

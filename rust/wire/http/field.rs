@@ -120,6 +120,28 @@ pub struct Line<'a> {
     pub len: usize,
 }
 
+impl<'a> Line<'a> {
+    /// The line at the front of `bytes`, when it lies whole there and is as nearly all are; it
+    /// stands for the events from [`Event::Begin`] to [`Event::End`].
+    #[inline(always)]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
+        let value = rest.strip_prefix(b":").filter(|_| !name.is_empty())?;
+        let (mut value, end) = value.split_at_checked(visible_run::<b' '>(value))?;
+        if end.first_chunk::<2>() != Some(b"\r\n") {
+            return None;
+        }
+        while let Some((b' ', more)) = value.split_first() {
+            value = more;
+        }
+        Some(Self {
+            field: Field::of(name),
+            value,
+            len: bytes.len().wrapping_sub(end.len()).wrapping_add(2),
+        })
+    }
+}
+
 /// What a byte of the field section meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -178,35 +200,15 @@ impl Fields {
         self.state == State::LastLf
     }
 
-    /// Takes a whole line at once, when one begins here, ends in `bytes` and is as nearly all are;
-    /// it stands for the events from [`Event::Begin`] to [`Event::End`]. `None`: nothing was taken.
-    #[inline]
-    pub fn take_line<'a>(&mut self, bytes: &'a [u8]) -> Option<Line<'a>> {
-        if self.state != State::Line {
-            return None;
-        }
-        let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
-        let (b':', value) = rest.split_first().map(|(b, value)| (*b, value))? else {
-            return None;
-        };
-        if name.is_empty() {
-            return None;
-        }
-        let (mut value, end) = value.split_at_checked(visible_run(value, b' '))?;
-        if end.first_chunk::<2>() != Some(b"\r\n") {
-            return None;
-        }
-        let len = bytes.len().wrapping_sub(end.len()).wrapping_add(2);
-        while let Some((b' ', more)) = value.split_first() {
-            value = more;
-        }
+    /// Whether a line begins here. Then lines that [`Line::read`] finds may be left out of what is
+    /// pushed.
+    pub fn at_line(&self) -> bool {
+        self.state == State::Line
+    }
+
+    /// Lines were left out.
+    pub fn left_out(&mut self) {
         self.first = false;
-        self.field = Field::of(name);
-        Some(Line {
-            field: self.field,
-            value,
-            len,
-        })
     }
 
     /// Takes the next byte.
@@ -374,10 +376,7 @@ mod tests {
             b"a:b\r",
             b"",
         ] {
-            let mut at_once = Fields::new();
-            let Some(taken) = at_once.take_line(line) else {
-                // Nothing happened: the bytes one by one have their say.
-                assert_eq!((at_once.state, at_once.first), (State::Line, true));
+            let Some(taken) = Line::read(line) else {
                 assert!(!line.ends_with(b"\r\n") || line.iter().any(|b| *b < 32 || *b == 127));
                 continue;
             };
@@ -400,7 +399,10 @@ mod tests {
                 }
             }
             assert_eq!((&value[..n], events), (taken.value, 2));
-            assert_eq!(at_once.state, fields.state);
+            assert!(fields.at_line());
+            let mut left_out = Fields::new();
+            left_out.left_out();
+            assert_eq!(left_out.push(b' '), fields.push(b' '));
         }
     }
 

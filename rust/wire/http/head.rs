@@ -6,6 +6,7 @@
 //! Feeding must begin at a known offset of the stream, the first byte of a connection or the
 //! first behind a complete request: never at "a packet that starts like HTTP".
 
+use super::any_token_len;
 use super::cookie::CookieScan;
 use super::cookie::CookieValue;
 use super::field::Event;
@@ -232,37 +233,45 @@ impl HeadParser {
             _ => rest,
         };
         let taken = match self.state {
-            State::Start if rest.starts_with(b"GET ") => {
-                for b in b"GET" {
-                    self.method.push(*b);
-                }
-                self.state = State::Target(false);
-                4
-            }
-            State::Target(true) => visible_run(rest, 0x21),
-            State::Version(0) => match rest.first_chunk::<10>() {
-                Some(b"HTTP/1.1\r\n") => {
-                    self.minor_version = 1;
-                    self.state = State::Fields;
-                    10
-                }
-                _ => 0,
-            },
-            State::Fields => return self.lines(rest, name),
+            State::Start => self.request_line(rest).unwrap_or(0),
+            State::Target(true) => visible_run::<0x21>(rest),
+            State::Fields if self.fields.at_line() => return self.lines(rest, name),
             _ => 0,
         };
         self.len = self.len.wrapping_add(taken);
         Ok(taken)
     }
 
+    /// Takes a whole request line of HTTP/1.1 that asks for a path; how many bytes that were.
+    fn request_line(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (method, rest) = bytes.split_at_checked(any_token_len(bytes))?;
+        let target = rest.strip_prefix(b" /")?;
+        let (_, rest) = target.split_at_checked(visible_run::<0x21>(target))?;
+        let rest = rest.strip_prefix(b" HTTP/1.1\r\n")?;
+        if method.is_empty() || method.len() > Word::CAPACITY {
+            return None;
+        }
+        for b in method {
+            self.method.push(*b);
+        }
+        self.minor_version = 1;
+        self.state = State::Fields;
+        Some(bytes.len().wrapping_sub(rest.len()))
+    }
+
     /// Takes all whole lines of fields at the front; how many bytes that were.
     fn lines(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Outcome> {
         let mut rest = bytes;
-        while let Some(line) = self.fields.take_line(rest) {
+        while let Some(line) = Line::read(rest) {
             // Counted first: a fault ends the head behind its line.
             self.len = self.len.wrapping_add(line.len);
             rest = rest.get(line.len..).unwrap_or_default();
+            self.fields.left_out();
             self.line(&line, name).map_err(Outcome::Ambiguous)?;
+        }
+        if rest.starts_with(b"\r\n") {
+            self.len = self.len.wrapping_add(2);
+            return Err(self.finish());
         }
         Ok(bytes.len().wrapping_sub(rest.len()))
     }

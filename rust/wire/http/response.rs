@@ -13,6 +13,7 @@ use super::caching::Directives;
 use super::field::Event;
 use super::field::Field;
 use super::field::Fields;
+use super::field::Line;
 use super::forbidden;
 use super::framing::Framing;
 use super::is_ows;
@@ -135,7 +136,7 @@ impl StatusParser {
                 self.state = StatusState::Phrase;
                 13
             }
-            StatusState::Phrase => visible_run(rest, b' '),
+            StatusState::Phrase => visible_run::<b' '>(rest),
             _ => 0,
         };
         self.len = self.len.wrapping_add(taken);
@@ -287,14 +288,18 @@ impl FieldsParser {
 
     /// Takes all whole lines at the front; how many bytes that were.
     fn lines(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Reason> {
+        if !self.fields.at_line() {
+            return Ok(0);
+        }
         // A section that is nearly too long is counted byte by byte.
         let room = MAX_HEAD.saturating_sub(self.len).min(bytes.len());
         let bytes = bytes.get(..room).unwrap_or_default();
         let mut rest = bytes;
-        while let Some(line) = self.fields.take_line(rest) {
+        while let Some(line) = Line::read(rest) {
             // Counted first: a fault ends the section behind its line.
             self.len = self.len.wrapping_add(line.len);
             rest = rest.get(line.len..).unwrap_or_default();
+            self.fields.left_out();
             match line.field {
                 Field::Other => {}
                 Field::SetCookie => {
