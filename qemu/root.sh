@@ -65,10 +65,11 @@ make_root() {
 
 # The newest 7.3 of backports whose image, modules, headers and source are all there, else 7.2:
 # "RELEASE VERSION SERIES". apt's lists are a moving target, so the answer is recorded.
-# HOMING_LINUX=7.2 asks for that series alone.
+# HOMING_LINUX=7.2 asks for that series alone, 7.3-rt for its flavour with PREEMPT_RT.
 choose_kernel() {
-	local series release version
+	local series flavour release version
 	for series in ${HOMING_LINUX:-7.3 7.2}; do
+		flavour=${series#"${series%%-*}"} series=${series%%-*}
 		while read -r release; do
 			version=$(in_root apt-cache show --no-all-versions "linux-headers-$release" |
 				awk '$1 == "Version:" { print $2; exit }')
@@ -78,7 +79,7 @@ choose_kernel() {
 			printf '%s %s %s\n' "$release" "$version" "$series"
 			return
 		done < <(in_root apt-cache pkgnames linux-binary- | sed 's/^linux-binary-//' |
-			grep -E "^${series//./\\.}\.[0-9]+\+deb13-amd64$" | sort -rV)
+			grep -E "^${series//./\\.}\.[0-9]+\+deb13$flavour-amd64$" | sort -rV)
 	done
 	say "no linux-binary-${HOMING_LINUX:-7.3.* or 7.2}.* with its source in $SUITE-backports"
 	return 1

@@ -15,12 +15,12 @@ WORKERS, EACH = 3, 12 if layout.FULL else 4
 class Clients:
     """Threads that ask, each for some clients in turn, until they are told to stop."""
 
-    def __init__(self, recorder, hashes, seed):
+    def __init__(self, recorder, hashes, seed, workers=WORKERS, each=EACH, seconds=web.SECONDS):
         self._recorder, self._hashes, self._lock = recorder, hashes, threading.Lock()
-        self._seed = seed
+        self._seed, self._seconds = seed, seconds
         self._count, self._stop = 0, threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(WORKERS)]
-        self.browsers = [[web.Client() for _ in range(EACH)] for _ in range(WORKERS)]
+        self._threads = [threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(workers)]
+        self.browsers = [[web.Client() for _ in range(each)] for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 
@@ -42,7 +42,7 @@ class Clients:
     def _ask(self, browser):
         op = {"op": self._next(), "sid": browser.sid, "start": time.monotonic()}
         try:
-            response = browser.get(bed.unique())
+            response = browser.get(bed.unique(), seconds=self._seconds)
             op["member"], op["new"] = response.member, response.cookie()
         except (OSError, ValueError) as error:
             op["error"] = f"{type(error).__name__}: {error}"
@@ -52,7 +52,7 @@ class Clients:
         """A body that says nothing of who sent it: only its bytes count."""
         op = {"op": self._next(), "sid": None, "start": time.monotonic(), "sent": self._hashes[name]}
         try:
-            op["got"] = hashlib.sha256(browser.get(f"/big/{name}").body).hexdigest()
+            op["got"] = hashlib.sha256(browser.get(f"/big/{name}", seconds=self._seconds).body).hexdigest()
         except (OSError, ValueError) as error:
             op["error"] = f"{type(error).__name__}: {error}"
         self._recorder.note(**op, end=time.monotonic())
@@ -65,7 +65,7 @@ class Clients:
         """No more requests; those on their way come to an end."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(3 * self._seconds)
         tap.true(not any(thread.is_alive() for thread in self._threads), "every request came to an end")
 
 

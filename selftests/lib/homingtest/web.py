@@ -212,11 +212,11 @@ class Client:
             self.cookies[name.strip()] = value.strip()
         return response
 
-    def get(self, path="/", port=layout.PORT, connection=None, six=layout.SIX, **rest):
+    def get(self, path="/", port=layout.PORT, connection=None, six=layout.SIX, seconds=SECONDS, **rest):
         """One request with its cookies; returns the Response and remembers what it sets."""
         if connection is not None:
             return self.absorb(connection.exchange(path, cookies=self.cookies, **rest))
-        with Connection(port, six=six) as once:
+        with Connection(port, six=six, seconds=seconds) as once:
             response = once.exchange(path, cookies=self.cookies, **rest)
             response.port = once.port
             return self.absorb(response)
