@@ -180,7 +180,7 @@ def run(name, *words, seconds=60):
 
 
 def host(what, name):
-    """Asks the host for what only it can do to a machine: kill, boot, boot-next (another module), pause, resume."""
+    """Asks the host for what only it can do to a machine: kill, boot, reboot-next (with another module), pause, resume."""
     print(f"@host {what} {name}", flush=True)
 
 
