@@ -287,6 +287,22 @@ impl Shift {
         }
     }
 
+    /// Acknowledgement and window of a client's segment as the server is to see them: [`Shift::ack`]
+    /// and [`Shift::window`].
+    #[inline]
+    pub fn client_says(&self, ack: u32, window: u16, wscale: u8) -> (u32, u16) {
+        // Nearly always: the client has the insert, and both edges move by the same.
+        let has_it = match self.phase {
+            Phase::Ready => false,
+            Phase::Sent | Phase::Acked => seq::ge(ack, self.insert.end()),
+            Phase::Settled => true,
+        };
+        if has_it {
+            return (ack.wrapping_sub(u32::from(self.insert.len)), window);
+        }
+        (self.ack(ack), self.window(ack, window, wscale))
+    }
+
     /// Server-space number of a segment of ours that somebody quotes (ICMP).
     pub fn server_seq(&self, client_seq: u32) -> u32 {
         self.ack(client_seq)
@@ -317,6 +333,26 @@ mod tests {
 
     fn insert(at: u32) -> Insert {
         Insert { at, len: N }
+    }
+
+    #[test]
+    fn what_a_client_says_is_said_alike_at_once() {
+        for phase in [Phase::Ready, Phase::Sent, Phase::Acked, Phase::Settled] {
+            for at in PLACES {
+                let shift = Shift {
+                    insert: insert(at),
+                    phase,
+                };
+                for ack in (0..3 * N32).map(|n| at.wrapping_sub(N32).wrapping_add(n)) {
+                    for (window, wscale) in [(0, 0), (1, 3), (200, 0), (u16::MAX, 14)] {
+                        assert_eq!(
+                            shift.client_says(ack, window, wscale),
+                            (shift.ack(ack), shift.window(ack, window, wscale))
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 //! Stateless answers to a client: SYN-ACK with a cookie, FIN, keep-alive probe, RST.
 //!
-//! An answer is a fresh packet, since the question may be shared with a capture. It goes back by the
-//! device and to the link address that the question came from, or by the routing table.
+//! An answer is a fresh packet, since the question may be shared with a capture; a SYN that is not
+//! is made the answer itself. It goes back by the device and to the link address that the question
+//! came from, or by the routing table.
 
 use kernel::prelude::*;
 
@@ -11,6 +12,7 @@ use super::{classify::Tcp, host::Host};
 use crate::{
     decide::{cookie::SynOptions, limits, reason::Reason},
     kapi::{
+        nf::{HookPacket, Verdict},
         skb::{Link, Packet},
         tcp as stack, //
     },
@@ -88,7 +90,7 @@ fn ip_len(ipv6: bool) -> usize {
 }
 
 /// Answers a SYN with a cookie that any member can verify.
-pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
+pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: HookPacket) -> Verdict {
     let net = &host.net;
     let may = stack::offers(net.ns);
     let said = &tcp.seg.options;
@@ -132,13 +134,17 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: &Packet) {
     let mut buf = [0; ROOM];
     let at = ip_len(tcp.ipv6());
     let room = buf.get_mut(at..).unwrap_or_default();
+    let route = tcp.service.settings.reply == Reply::Route;
+    let (packet, verdict) = packet.steal();
     let sent = tcp::emit_syn_ack(room, &header, &offer)
         .ok_or(EINVAL)
-        .and_then(|len| send(tcp, packet, &mut buf, len));
-    match sent {
-        Ok(()) => net.count(Reason::SynAnswered),
-        Err(_) => net.count(Reason::AnswerFailed),
-    }
+        .and_then(|len| finish(&mut buf, &tcp.tuple, at, len))
+        .and_then(|bytes| packet.become_reply(bytes, at, tcp.ipv6(), route));
+    net.count(match sent {
+        Ok(()) => Reason::SynAnswered,
+        Err(_) => Reason::AnswerFailed,
+    });
+    verdict
 }
 
 /// What a header without payload says.

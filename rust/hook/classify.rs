@@ -3,6 +3,7 @@
 //! What a packet is: nothing has been checked before the ingress hook, so everything is here.
 
 use crate::{
+    decide::reason::Reason,
     kapi::skb::{Packet, ETH_P_IP, ETH_P_IPV6},
     table::{config::Config, service::Service},
     wire::{
@@ -142,24 +143,25 @@ const MOST_IP: usize = ip::IPV6_LEN + 400;
 /// The same and TCP's.
 const MOST_HEADERS: usize = MOST_IP + tcp::MAX_HEADER_LEN;
 
-/// The rest of what there is to know of a packet that is plain.
+/// The rest of what there is to know of a packet that is plain. An error says why it is not looked
+/// at further: [`Reason::DropNoMemory`], or what it is counted as when it passes.
 #[inline]
-pub(super) fn closer<'c>(config: &'c Config, packet: &mut Packet, p: &Plain) -> Class<'c> {
-    let Some(service) = config.service(&p.tuple.vip, p.tuple.vip_port) else {
-        return Class::Other;
-    };
-    let Some(v) = packet.view(p.payload()) else {
-        return Class::NoMemory;
-    };
-    let header = v.bytes.get(p.l4..).unwrap_or_default();
-    let (Ok(seg), Some(&[a, b, _, _, _, _, _, hops, ttl, ..])) = (
-        tcp::parse(header),
+pub(super) fn closer<'c>(
+    config: &'c Config,
+    packet: &mut Packet,
+    p: &Plain,
+) -> Result<Tcp<'c>, Reason> {
+    let service = config.service(&p.tuple.vip, p.tuple.vip_port);
+    let service = service.ok_or(Reason::PassOther)?;
+    let v = packet.view(p.payload()).ok_or(Reason::DropNoMemory)?;
+    let (Some(seg), Some(&[a, b, _, _, _, _, _, hops, ttl, ..])) = (
+        p.segment(v.bytes),
         v.bytes.first_chunk::<{ ip::IPV4_LEN }>(),
     ) else {
-        return Class::Malformed;
+        return Err(Reason::PassMalformed);
     };
     let six = p.l4 != ip::IPV4_LEN;
-    Class::Tcp(Tcp {
+    Ok(Tcp {
         service,
         tuple: p.tuple,
         six,

@@ -27,11 +27,13 @@ use crate::{
         reason::Reason,
     },
     kapi::{
+        hash::Ref,
         nf::{Hook, HookPacket, Reassembled, Verdict},
         tcp::{self as stack, Socket},
     },
     table::{config::Config, flow::Flow, keys::KeyRing, member::State as MemberState},
     wire::{
+        addr::Tuple,
         plain::Plain,
         tcp::flags, //
     },
@@ -56,16 +58,29 @@ impl Hook for Ingress {
             net.count(Reason::PassUnconfigured);
             return packet.accept();
         };
-        let mut class = match plain {
-            Some(plain) => {
-                packet = match settled(host, guard, config, packet, &plain) {
+        if let Some(plain) = plain {
+            let flow = net.flows.get(guard, &plain.tuple);
+            if let Some(flow) = flow {
+                packet = match settled(host, guard, config, packet, &plain, flow) {
                     Ok(verdict) => return verdict,
                     Err(packet) => packet,
                 };
-                classify::closer(config, &mut packet, &plain)
             }
-            None => classify(config, &mut packet, Way::In),
-        };
+            // Looked at where it is: it is too large to be moved for every packet.
+            let read = classify::closer(config, &mut packet, &plain);
+            return match &read {
+                Ok(tcp) => service(host, guard, config, packet, tcp, flow),
+                Err(Reason::DropNoMemory) => {
+                    net.count(Reason::DropNoMemory);
+                    packet.drop()
+                }
+                Err(why) => {
+                    net.count(*why);
+                    packet.accept()
+                }
+            };
+        }
+        let mut class = classify(config, &mut packet, Way::In);
         if let Class::Fragment(Some(part)) = class {
             packet = match packet.reassemble(net.ns, part.total_len, part.ipv6) {
                 Reassembled::Whole(whole) => {
@@ -88,7 +103,10 @@ impl Hook for Ingress {
             class = classify(config, &mut packet, Way::In);
         }
         let why = match class {
-            Class::Tcp(tcp) => return service(host, guard, config, packet, &tcp),
+            Class::Tcp(tcp) => {
+                let flow = net.flows.get(guard, &tcp.tuple);
+                return service(host, guard, config, packet, &tcp, flow);
+            }
             Class::Icmp(error) => return icmp::ingress(host, guard, config, packet, &error),
             Class::Other => Reason::PassOther,
             Class::NotHost => Reason::PassNotHost,
@@ -122,16 +140,11 @@ fn settled(
     config: &Config,
     mut packet: HookPacket,
     p: &Plain,
+    flow: Ref<'_, Tuple, Flow>,
 ) -> Result<Verdict, HookPacket> {
     let net = &host.net;
-    if p.has(flags::SYN) {
-        return Err(packet);
-    }
-    let Some(flow) = net.flows.get(guard, &p.tuple) else {
-        return Err(packet);
-    };
     let status = flow.status();
-    if !status.is_settled() {
+    if p.has(flags::SYN) || !status.is_settled() {
         return Err(packet);
     }
     if status.role != Role::Entry {
@@ -178,13 +191,14 @@ fn settled(
     Ok(verdict)
 }
 
-/// A TCP packet to a service.
+/// A TCP packet to a service; `flow` is what is known of its connection.
 fn service(
     host: &Host,
     guard: &Guard,
     config: &Config,
     mut packet: HookPacket,
     tcp: &Tcp<'_>,
+    flow: Option<Ref<'_, Tuple, Flow>>,
 ) -> Verdict {
     let net = &host.net;
     // Without one of these nothing of ours can work: the local stack serves as if alone.
@@ -192,7 +206,6 @@ fn service(
         net.count(Reason::PassUnconfigured);
         return packet.accept();
     };
-    let flow = net.flows.get(guard, &tcp.tuple);
     let had_flow = flow.is_some();
     if let Some(flow) = flow {
         flow.touch(net.uptime());
@@ -441,8 +454,7 @@ fn syn(
         answer::reset(host, tcp, &packet, Reason::SynRefused);
         return done(packet);
     }
-    answer::syn_ack(host, key, tcp, &packet);
-    done(packet)
+    answer::syn_ack(host, key, tcp, packet)
 }
 
 /// What the cookie in a segment says, if it is genuine.

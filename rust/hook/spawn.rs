@@ -19,13 +19,14 @@ use crate::{
         reason::Reason,
     },
     kapi::{
+        hash::Ref,
         nf::{Hook, HookPacket, Verdict},
         skb::Packet,
         tcp::{self as stack, Agreed, Socket},
         time,
     },
     table::{config::Config, flow::Flow},
-    wire::{plain::Plain, tcp::flags},
+    wire::{addr::Tuple, plain::Plain, tcp::flags},
 };
 
 /// The hook in LOCAL_IN.
@@ -45,22 +46,28 @@ impl Hook for Spawn {
         let Some(config) = net.config(guard) else {
             return packet.accept();
         };
-        if plain.is_some_and(|p| to_socket(host, guard, config, &packet, &p)) {
+        let Some(p) = plain else {
+            let Class::Tcp(tcp) = classify(config, &mut packet, Way::In) else {
+                return packet.accept();
+            };
+            let p = Plain::from(&tcp);
+            return match net.flows.get(guard, &p.tuple) {
+                Some(flow) if !to_socket(host, guard, config, &packet, &p, flow) => {
+                    decided(host, guard, packet, &tcp, &flow)
+                }
+                _ => packet.accept(),
+            };
+        };
+        let Some(flow) = net.flows.get(guard, &p.tuple) else {
+            return packet.accept();
+        };
+        if to_socket(host, guard, config, &packet, &p, flow) {
             return packet.accept();
         }
-        let class = match &plain {
-            Some(plain) => classify::closer(config, &mut packet, plain),
-            None => classify(config, &mut packet, Way::In),
-        };
-        let Class::Tcp(tcp) = class else {
-            return packet.accept();
-        };
-        if plain.is_none() && to_socket(host, guard, config, &packet, &Plain::from(&tcp)) {
-            return packet.accept();
-        }
-        match net.flows.get(guard, &tcp.tuple) {
-            Some(flow) => decided(host, guard, packet, &tcp, &flow),
-            None => packet.accept(),
+        let read = classify::closer(config, &mut packet, &p);
+        match &read {
+            Ok(tcp) => decided(host, guard, packet, tcp, &flow),
+            Err(_) => packet.accept(),
         }
     }
 }
@@ -68,11 +75,15 @@ impl Hook for Spawn {
 /// Whether a segment can be left to the stack: of a connection that is none of ours, or has its
 /// socket.
 #[inline]
-fn to_socket(host: &Host, guard: &Guard, config: &Config, packet: &Packet, p: &Plain) -> bool {
+fn to_socket(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    packet: &Packet,
+    p: &Plain,
+    flow: Ref<'_, Tuple, Flow>,
+) -> bool {
     let net = &host.net;
-    let Some(flow) = net.flows.get(guard, &p.tuple) else {
-        return true;
-    };
     if flow.owner() != config.local || p.is_syn() {
         return true;
     }

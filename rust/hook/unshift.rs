@@ -92,12 +92,11 @@ impl Hook for Unshift {
 #[inline]
 fn numbers(packet: &mut Packet, p: &Plain, shift: &Shift, wscale: u8) -> Option<()> {
     let l4 = p.l4;
-    let ack = shift.ack(p.ack);
+    let scale = if p.has(flags::SYN) { 0 } else { wscale };
+    let (ack, window) = shift.client_says(p.ack, p.window, scale);
     if ack != p.ack && !packet.replace_tcp_u32(l4, tcp::ACK_OFFSET, ack) {
         return None;
     }
-    let scale = if p.has(flags::SYN) { 0 } else { wscale };
-    let window = shift.window(p.ack, p.window, scale);
     if window != p.window && !packet.replace_tcp(l4, tcp::WINDOW_OFFSET, &window.to_be_bytes()) {
         return None;
     }

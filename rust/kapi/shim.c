@@ -57,9 +57,9 @@ u64 homing_real_seconds(void)
 	return ktime_get_real_seconds();
 }
 
-u64 homing_real_ms(void)
+u64 homing_coarse_real_ms(void)
 {
-	return ktime_to_ms(ktime_get_real());
+	return ktime_to_ms(ktime_get_coarse_real());
 }
 
 u64 homing_boot_ms(void)
@@ -952,22 +952,14 @@ static void link_vlan(struct sk_buff *skb, const struct homing_link *link)
 				       link->vlan_tci);
 }
 
-static int reply(struct net_device *dev, const struct homing_link *link,
-		 const u8 *bytes, u32 len, u32 l4off, bool ipv6, bool route)
+/* Sends @skb, which starts at its network header, back along @link or by the routing table. */
+static int send_back(struct net_device *dev, struct sk_buff *skb,
+		     const struct homing_link *link, u32 l4off, bool ipv6, bool route)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)link->eth;
-	struct sk_buff *skb;
 	int ret;
 
-	/* What came through the tunnel has no link header: @dev is not its way. */
-	route |= !link->ether;
-	skb = alloc_skb(max_t(u32, LL_RESERVED_SPACE(dev), LL_MAX_HEADER) + len,
-			GFP_ATOMIC | __GFP_NOWARN);
-	if (!skb)
-		return -ENOMEM;
-	skb_reserve(skb, max_t(u32, LL_RESERVED_SPACE(dev), LL_MAX_HEADER));
 	skb_reset_network_header(skb);
-	skb_put_data(skb, bytes, len);
 	skb_set_transport_header(skb, l4off);
 	skb->protocol = htons(ipv6 ? ETH_P_IPV6 : ETH_P_IP);
 	skb->ip_summed = CHECKSUM_NONE;
@@ -979,13 +971,38 @@ static int reply(struct net_device *dev, const struct homing_link *link,
 		link_vlan(skb, link);
 		/* Back to whoever handed it to us; the source is this device. */
 		if (dev_hard_header(skb, dev, ntohs(skb->protocol), eth->h_source,
-				    eth->h_dest, len) < 0) {
+				    eth->h_dest, skb->len) < 0) {
 			kfree_skb(skb);
 			return -EINVAL;
 		}
 		ret = dev_queue_xmit(skb);
 	}
 	return net_xmit_eval(ret);	/* a macro that names its argument twice */
+}
+
+static int reply(struct net_device *dev, const struct homing_link *link,
+		 const u8 *bytes, u32 len, u32 l4off, bool ipv6, bool route)
+{
+	struct sk_buff *skb;
+
+	/* What came through the tunnel has no link header: @dev is not its way. */
+	route |= !link->ether;
+	skb = alloc_skb(max_t(u32, LL_RESERVED_SPACE(dev), LL_MAX_HEADER) + len,
+			GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb)
+		return -ENOMEM;
+	skb_reserve(skb, max_t(u32, LL_RESERVED_SPACE(dev), LL_MAX_HEADER));
+	skb_put_data(skb, bytes, len);
+	return send_back(dev, skb, link, l4off, ipv6, route);
+}
+
+/* Nobody else has a part in @skb, and it holds @len bytes and a link header. */
+static bool may_become(const struct sk_buff *skb, u32 len)
+{
+	return !skb_shared(skb) && !skb_cloned(skb) &&
+	       !skb_is_nonlinear(skb) && !skb_is_gso(skb) &&
+	       skb_headroom(skb) >= LL_RESERVED_SPACE(skb->dev) &&
+	       skb->len + skb_tailroom(skb) >= len;
 }
 
 int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
@@ -995,6 +1012,30 @@ int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
 
 	homing_link_of(to, &link);
 	return reply(to->dev, &link, bytes, len, l4off, ipv6, route);
+}
+
+/*
+ * A router sends on what it has received: what it rids a packet of, this is rid
+ * of, too. No memory is taken and none is given back.
+ */
+int homing_become_reply(struct sk_buff *skb, const u8 *bytes, u32 len, u32 l4off,
+			bool ipv6, bool route)
+{
+	struct homing_link link;
+	int err;
+
+	homing_link_of(skb, &link);
+	if (route || !link.ether || !may_become(skb, len)) {
+		err = reply(skb->dev, &link, bytes, len, l4off, ipv6, route);
+		consume_skb(skb);
+		return err;
+	}
+	skb_orphan(skb);
+	skb_scrub_packet(skb, true);
+	skb->encapsulation = 0;
+	skb_trim(skb, 0);
+	skb_put_data(skb, bytes, len);
+	return send_back(skb->dev, skb, &link, l4off, ipv6, route);
 }
 
 int homing_reply_by(struct net *net, u32 ifindex, const struct homing_link *link,
@@ -1617,6 +1658,11 @@ void homing_keys_free(struct homing_keys *k)
 
 u64 homing_prf(const struct homing_keys *k, u32 which, const u8 *data, u32 len)
 {
+	/* What is asked for most, cookies of IPv4. The same function. */
+	if (len == 3 * sizeof(u64))
+		return siphash_3u64(get_unaligned_le64(data),
+				    get_unaligned_le64(data + 8),
+				    get_unaligned_le64(data + 16), &k->prf[which]);
 	return siphash(data, len, &k->prf[which]);
 }
 

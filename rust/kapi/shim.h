@@ -30,7 +30,7 @@ struct homing_route;
 
 /* ---- time (any) ---- */
 u64 homing_real_seconds(void);
-u64 homing_real_ms(void);
+u64 homing_coarse_real_ms(void);
 u64 homing_boot_ms(void);
 /* Without suspend, and cheap: the count of seconds, no clock is read. */
 u64 homing_up_seconds(void);
@@ -152,6 +152,9 @@ bool homing_skb_sender(const struct sk_buff *skb, u32 *una, u32 *wnd_end);
  */
 int homing_reply(const struct sk_buff *to, const u8 *bytes, u32 len, u32 l4off,
 		 bool ipv6, bool route);
+/* The same; consumes @skb, and sends that one where it may. */
+int homing_become_reply(struct sk_buff *skb, const u8 *bytes, u32 len, u32 l4off,
+			bool ipv6, bool route);
 /* What a packet's answer needs of its link layer. */
 struct homing_link {
 	u8 eth[14];

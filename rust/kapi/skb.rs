@@ -351,6 +351,23 @@ impl Packet {
         })
     }
 
+    /// As [`Packet::reply`], and this one is gone: where nobody else has a part in it, it is itself
+    /// what is sent.
+    pub(crate) fn become_reply(self, bytes: &[u8], l4: usize, ipv6: bool, route: bool) -> Result {
+        // SAFETY: By the invariant, the ownership goes to the C side; the slice gives pointer and
+        // length, and the headers of that family and of TCP are in it.
+        kernel::error::to_result(unsafe {
+            ffi::homing_become_reply(
+                self.into_raw(),
+                bytes.as_ptr(),
+                bytes.len() as u32,
+                l4 as u32,
+                ipv6,
+                route,
+            )
+        })
+    }
+
     /// Where it came from at the link layer.
     pub(crate) fn link(&self) -> Link {
         let mut link = Link::none();

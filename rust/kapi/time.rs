@@ -12,10 +12,10 @@ pub(crate) fn real_seconds() -> u64 {
     unsafe { ffi::homing_real_seconds() }
 }
 
-/// CLOCK_REALTIME in milliseconds since 1970.
-pub(crate) fn real_ms() -> u64 {
+/// CLOCK_REALTIME in milliseconds since 1970, as of the last timer tick.
+pub(crate) fn coarse_real_ms() -> u64 {
     // SAFETY: No requirements.
-    unsafe { ffi::homing_real_ms() }
+    unsafe { ffi::homing_coarse_real_ms() }
 }
 
 /// Milliseconds since boot, suspend included; never goes back.

@@ -164,16 +164,21 @@ impl KeyRing {
         self.keys.iter().find(|k| k.id == id).map(|k| &**k)
     }
 
-    /// The keys by parity, even and odd: first the newest of both, then what is left. Usually there
-    /// is one of each; a roll to a number of the same parity must not fail the handshakes under way.
-    fn by_parity(&self) -> impl Iterator<Item = [Option<CookiePrf<'_>>; 2]> {
-        let nth = |n: usize, parity: u8| {
-            let mut of_it = self.keys.iter().filter(move |k| k.id & 1 == parity);
-            of_it.nth(n).map(|k| CookiePrf(&k.keys))
-        };
-        (0..SESSION_KEYS)
-            .map(move |n| [nth(n, 0), nth(n, 1)])
-            .take_while(|pair| pair.iter().any(Option::is_some))
+    /// The first answer of the keys that may have made a cookie, newest first: those of its parity.
+    /// Usually there is one; a roll to a number of the same parity must not fail the handshakes under
+    /// way.
+    fn of_cookie<T>(
+        &self,
+        cookie: u32,
+        ask: impl Fn([Option<&CookiePrf<'_>>; 2]) -> Option<T>,
+    ) -> Option<T> {
+        let odd = cookie & 1 == 1;
+        let of_it = self.keys.iter().filter(|k| (k.id & 1 == 1) == odd);
+        let mut prfs = of_it.map(|k| CookiePrf(&k.keys));
+        prfs.find_map(|prf| match odd {
+            false => ask([Some(&prf), None]),
+            true => ask([None, Some(&prf)]),
+        })
     }
 
     /// Verifies a cookie (see [`cookie::verify_with_ts`]).
@@ -185,8 +190,7 @@ impl KeyRing {
         tsecr: Option<u32>,
         now_s: u64,
     ) -> Option<cookie::Established> {
-        self.by_parity().find_map(|[even, odd]| {
-            let keys = [even.as_ref(), odd.as_ref()];
+        self.of_cookie(cookie, |keys| {
             cookie::verify_with_ts(keys, tuple, client_isn, cookie, tsecr, now_s)
         })
     }
@@ -201,8 +205,7 @@ impl KeyRing {
         timestamps: bool,
         now_s: u64,
     ) -> Option<(u32, u8, cookie::Established)> {
-        self.by_parity().find_map(|[even, odd]| {
-            let keys = [even.as_ref(), odd.as_ref()];
+        self.of_cookie(ack.wrapping_sub(1), |keys| {
             cookie::early_segment(keys, tuple, seq, ack, mss, timestamps, now_s)
         })
     }

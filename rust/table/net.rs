@@ -252,16 +252,16 @@ impl Net {
         self.now_s() as u32
     }
 
-    /// The farm's clock in milliseconds.
+    /// The farm's clock in milliseconds, as of the last timer tick.
     pub(crate) fn now_ms(&self) -> u64 {
         let offset = i64::from(self.debug.clock_offset.load(Relaxed)).saturating_mul(1000);
-        time::real_ms().saturating_add_signed(offset)
+        time::coarse_real_ms().saturating_add_signed(offset)
     }
 
     /// What members are judged by.
     pub(crate) fn clock(&self, config: &Config) -> Clock {
         Clock {
-            now_ms: time::boot_ms(),
+            now_ms: time::coarse_ms(),
             born_ms: self.born_ms,
             times: config.times(),
             slow_start_ms: limits::SLOW_START_MS.saturating_mul(u64::from(config.farm.scale)),

@@ -9,6 +9,7 @@ use crate::wire::addr::Tuple;
 use crate::wire::ip;
 use crate::wire::tcp;
 use crate::wire::tcp::flags;
+use crate::wire::tcp::Segment;
 
 /// What the fixed headers say, with lengths that hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +119,25 @@ impl Plain {
         })
     }
 
+    /// The TCP header of a packet from a client, whose start `bytes` is, with its options: as
+    /// [`tcp::parse`] reads it. `None` if `bytes` end before it does.
+    #[inline]
+    pub fn segment(&self, bytes: &[u8]) -> Option<Segment> {
+        let &[.., u0, u1] = bytes.get(self.l4..)?.first_chunk::<{ tcp::HEADER_LEN }>()?;
+        let options = bytes.get(self.options()..self.payload())?;
+        Some(Segment {
+            src_port: self.tuple.client_port,
+            dst_port: self.tuple.vip_port,
+            seq: self.seq,
+            ack: self.ack,
+            flags: self.flags,
+            window: self.window,
+            header_len: self.header_len,
+            urgent: u16::from_be_bytes([u0, u1]),
+            options: tcp::parse_options(options),
+        })
+    }
+
     /// Any of the control bits is set.
     #[inline]
     pub const fn has(&self, bits: u8) -> bool {
@@ -210,6 +230,10 @@ mod tests {
                 )
             });
             assert_eq!(p, Some((l4, payload, 5, 7, 9, payload + 5)));
+            let segment = Plain::parse(&b, payload + 5, true).and_then(|p| p.segment(&b));
+            assert_eq!(segment, tcp::parse(&b[l4..]).ok());
+            let cut = Plain::parse(&b, payload + 5, true).and_then(|p| p.segment(&b[..payload - 1]));
+            assert_eq!(cut, None);
             let ports = |p: Option<Plain>| p.map(|p| (p.tuple.client_port, p.tuple.vip_port));
             assert_eq!(ports(Plain::parse(&b, 100, true)), Some((40_000, 80)));
             assert_eq!(ports(Plain::parse(&b, 100, false)), Some((80, 40_000)));

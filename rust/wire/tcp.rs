@@ -186,7 +186,9 @@ pub fn parse(bytes: &[u8]) -> Result<Segment, Error> {
     })
 }
 
-fn parse_options(bytes: &[u8]) -> Options {
+/// Reads what is behind the fixed header, as [`parse`] does.
+#[inline]
+pub fn parse_options(bytes: &[u8]) -> Options {
     usual_options(bytes).unwrap_or_else(|| walk_options(bytes))
 }
 
