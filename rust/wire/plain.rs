@@ -232,7 +232,8 @@ mod tests {
             assert_eq!(p, Some((l4, payload, 5, 7, 9, payload + 5)));
             let segment = Plain::parse(&b, payload + 5, true).and_then(|p| p.segment(&b));
             assert_eq!(segment, tcp::parse(&b[l4..]).ok());
-            let cut = Plain::parse(&b, payload + 5, true).and_then(|p| p.segment(&b[..payload - 1]));
+            let cut =
+                Plain::parse(&b, payload + 5, true).and_then(|p| p.segment(&b[..payload - 1]));
             assert_eq!(cut, None);
             let ports = |p: Option<Plain>| p.map(|p| (p.tuple.client_port, p.tuple.vip_port));
             assert_eq!(ports(Plain::parse(&b, 100, true)), Some((40_000, 80)));

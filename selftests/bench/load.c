@@ -150,6 +150,8 @@ static int serve_one(int fd, struct connection *c)
 		return -1;
 	*stop = 0;
 	field = strstr(c->head, "Content-Length: ");
+	if (!field && c->head[0] == 'P')	/* HAProxy writes names in lower case */
+		field = strstr(c->head, "content-length: ");
 	c->body = field ? strtoul(field + 16, NULL, 10) : 0;
 	c->body -= rest < c->body ? rest : c->body;
 	return c->body ? 0 : answer(fd, c->answer);
@@ -263,6 +265,7 @@ static int http(char **words)
 			fd = socket(to.ss_family, SOCK_STREAM, 0);
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 			setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+			setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 			if (connect(fd, (void *)&to, to_len))
 				die("connect");
 		}
