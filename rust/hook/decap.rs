@@ -47,6 +47,7 @@ use crate::{
         control::{self, Association, Body, Report},
         geneve::{self, Data, Frame, HandOff, Route},
         icmp, ip,
+        plain::Plain,
         tcp::{self, Segment},
         Fault, Layer,
     },
@@ -145,10 +146,10 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
             }
             let key = keys.get(data.sender.key).ok_or(Reason::TunnelForged)?;
             let ipv6 = data.inner == geneve::Inner::V6;
-            let inner = inner(packet, header_len, mac_offset, ipv6, config.local)?;
-            let covered = inner.covered.as_bytes();
+            let code = |bytes: &[u8]| key.data_mac(bytes);
+            let inner = inner(packet, header_len, mac_offset, ipv6, config.local, code)?;
             // A plain comparison of words: its time tells nothing about which byte was wrong.
-            if u64::from_be_bytes(key.data_mac(covered)) ^ u64::from_be_bytes(mac) != 0 {
+            if u64::from_be_bytes(inner.code) ^ u64::from_be_bytes(mac) != 0 {
                 return Err(Reason::TunnelForged);
             }
             if inner.protocol != ip::TCP && matches!(data.route, Route::HandOff(_)) {
@@ -183,8 +184,8 @@ struct Inner {
     seg: Option<Segment>,
     /// The sequence number behind its last byte; 0 for an ICMP error.
     end: u32,
-    /// What the message's code covers.
-    covered: geneve::MacInput,
+    /// What the message's code must be.
+    code: [u8; geneve::MAC_LEN],
 }
 
 /// The length of the headers of a TCP packet; `None` where they are not the usual ones, or where `packet`
@@ -195,18 +196,34 @@ fn headers_len(packet: &[u8]) -> Option<usize> {
     ip.header_len.checked_add(tcp)
 }
 
+#[inline]
 fn inner(
     packet: &mut Packet,
     header_len: usize,
     mac_offset: usize,
     ipv6: bool,
     me: u16,
+    code: impl FnOnce(&[u8]) -> [u8; geneve::MAC_LEN],
 ) -> Result<Inner, Reason> {
     let least = if ipv6 { ip::IPV6_LEN } else { ip::IPV4_LEN };
     let least = header_len
         .saturating_add(least)
         .saturating_add(tcp::HEADER_LEN);
     let view = packet.view(least).ok_or(Reason::DropNoMemory)?;
+    if let Some((header, inner)) = view.bytes.split_at_checked(header_len) {
+        let len = view.len.saturating_sub(header_len);
+        let plain = Plain::parse(inner, len, true).filter(|p| (p.l4 != ip::IPV4_LEN) == ipv6);
+        if let Some((p, seg)) = plain.and_then(|p| Some((p, p.segment(inner)?))) {
+            let code = geneve::covered(header, mac_offset, &p.tuple, ip::TCP, me, code);
+            return Ok(Inner {
+                tuple: p.tuple,
+                protocol: ip::TCP,
+                seg: Some(seg),
+                end: p.seq.wrapping_add(p.payload_len),
+                code: code.ok_or(Reason::TunnelMalformed)?,
+            });
+        }
+    }
     let want = view.bytes.get(header_len..).and_then(headers_len);
     let want = header_len.saturating_add(want.unwrap_or(MOST_INNER));
     let view = packet.view(want).ok_or(Reason::DropNoMemory)?;
@@ -234,13 +251,13 @@ fn inner(
         }
         (quote.tuple, None, 0)
     };
-    let covered = geneve::mac_input(header, mac_offset, &tuple, ip.protocol, me);
+    let code = geneve::covered(header, mac_offset, &tuple, ip.protocol, me, code);
     Ok(Inner {
         tuple,
         protocol: ip.protocol,
         seg,
         end,
-        covered: covered.ok_or(Reason::TunnelMalformed)?,
+        code: code.ok_or(Reason::TunnelMalformed)?,
     })
 }
 

@@ -113,8 +113,8 @@ fn forward(
     let mut header = [0; geneve::MAX_DATA_HEADER];
     let len = geneve::emit_data(&mut header, &data)?;
     let mac_at = len.checked_sub(geneve::MAC_LEN)?;
-    let input = geneve::mac_input(&header, mac_at, tuple, protocol, owner.id())?;
-    let mac = key.data_mac(input.as_bytes());
+    let code = |bytes: &[u8]| key.data_mac(bytes);
+    let mac = geneve::covered(&header, mac_at, tuple, protocol, owner.id(), code)?;
     let field = header.get_mut(mac_at..len)?;
     for (to, from) in field.iter_mut().zip(mac) {
         *to = from;

@@ -86,7 +86,7 @@ fn every_parser(bytes: &[u8]) {
     }) = geneve::parse(bytes)
     {
         assert_eq!(bytes[mac_offset..header_len], mac);
-        let _ = geneve::mac_input(bytes, mac_offset, &Tuple::default(), 6, 7);
+        let _ = geneve::covered(bytes, mac_offset, &Tuple::default(), 6, 7, <[u8]>::len);
     }
     if let Ok(message) = control::parse(bytes) {
         assert_eq!(bytes[message.mac_offset..], message.mac);
@@ -404,7 +404,7 @@ proptest! {
         let len = bytes.len();
         let want = Frame::Data { data: msg, header_len: len, mac: [0; 8], mac_offset: len - 8 };
         prop_assert_eq!(geneve::parse(&bytes), Ok(want));
-        prop_assert!(geneve::mac_input(&bytes, len - 8, &tuple, 6, 7).is_some());
+        prop_assert!(geneve::covered(&bytes, len - 8, &tuple, 6, 7, <[u8]>::len).is_some());
         for n in 0..len {
             prop_assert!(geneve::parse(&bytes[..n]).is_err());
         }

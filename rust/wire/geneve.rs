@@ -202,6 +202,46 @@ pub fn emit_control(buf: &mut [u8], farm: u32) -> Option<usize> {
 /// version other than 0, [`Fault::Value`] and [`Fault::Length`] for what the rules above forbid,
 /// [`Fault::Unsupported`] for a critical option that is not known.
 pub fn parse(bytes: &[u8]) -> Result<Frame, Error> {
+    relayed(bytes).map_or_else(|| walk(bytes), Ok)
+}
+
+/// The header of a relayed packet as [`emit_data`] writes it, which nearly all have, at once.
+#[inline]
+fn relayed(bytes: &[u8]) -> Option<Frame> {
+    const LEAD: u8 = ((MIN_DATA_HEADER - HEADER_LEN) / 4) as u8;
+    const C0: u8 = OPTION_CLASS.to_be_bytes()[0];
+    const C1: u8 = OPTION_CLASS.to_be_bytes()[1];
+    let &[LEAD, CRITICAL, e0, e1, v0, v1, v2, _, C0, C1, option::SENDER, 1, m0, m1, key, flags, C0, C1, option::RELAY, 1, g0, g1, g2, g3, C0, C1, option::MAC, 2, ref mac @ ..] =
+        bytes.first_chunk::<MIN_DATA_HEADER>()?
+    else {
+        return None;
+    };
+    let inner = match u16::from_be_bytes([e0, e1]) {
+        ETHERTYPE_IPV4 => Inner::V4,
+        ETHERTYPE_IPV6 => Inner::V6,
+        _ => return None,
+    };
+    Some(Frame::Data {
+        data: Data {
+            farm: u32::from_be_bytes([0, v0, v1, v2]),
+            inner,
+            sender: Sender {
+                member: u16::from_be_bytes([m0, m1]),
+                key,
+                flags,
+            },
+            route: Route::Relay {
+                generation: u32::from_be_bytes([g0, g1, g2, g3]),
+            },
+        },
+        header_len: MIN_DATA_HEADER,
+        mac: *mac,
+        mac_offset: MIN_DATA_HEADER - MAC_LEN,
+    })
+}
+
+/// Any header, option by option.
+fn walk(bytes: &[u8]) -> Result<Frame, Error> {
     let short = |needed| Error::short(Layer::Geneve, needed, bytes.len());
     let bad = |fault| Error::bad(Layer::Geneve, fault);
     let mut r = Reader::new(bytes);
@@ -313,41 +353,47 @@ fn parse_options(bytes: &[u8]) -> Result<Found, Error> {
 /// Bytes that the inner packet adds to what the authentication code covers.
 const INNER_LEN: usize = 16 + 16 + 1 + 2 + 2 + 2;
 
-/// What the authentication code of a data message covers, in one piece.
-#[derive(Clone, Copy, Debug)]
-pub struct MacInput {
-    bytes: [u8; Self::MAX],
-    len: usize,
-}
-
-impl MacInput {
-    /// Bytes of the longest input.
-    pub const MAX: usize = 192;
-
-    /// The bytes to authenticate.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-/// Collects what the authentication code covers: the Geneve header and all options before the
-/// code, then inner addresses, protocol and ports, and the member that it is meant for, so that a
-/// message recorded on its way to one member is worth nothing at another.
+/// What `code` answers to what the authentication code of a data message covers: the Geneve header
+/// and all options before the code, then inner addresses, protocol and ports, and the member that it
+/// is meant for, so that a message recorded on its way to one member is worth nothing at another.
 ///
 /// `header` starts at the Geneve header; `inner` is the key of the inner packet as the client
 /// sent it (ports 0 if `protocol` has none). `None` if `header` ends before `mac_offset` or is
 /// longer than any that a member sends: drop the packet then.
-pub fn mac_input(
+#[inline]
+pub fn covered<R>(
     header: &[u8],
     mac_offset: usize,
     inner: &Tuple,
     protocol: u8,
     receiver: u16,
-) -> Option<MacInput> {
-    const { assert!(MAX_DATA_HEADER - MAC_LEN + INNER_LEN <= MacInput::MAX) };
-    let mut bytes = [0; MacInput::MAX];
-    let mut w = Writer::new(&mut bytes);
-    w.put(header.get(..mac_offset)?)?;
+    code: impl FnOnce(&[u8]) -> R,
+) -> Option<R> {
+    const RELAYED: usize = MIN_DATA_HEADER - MAC_LEN;
+    // Some room for options that only newer members know.
+    const MOST: usize = 192;
+    const { assert!(MAX_DATA_HEADER - MAC_LEN + INNER_LEN <= MOST) };
+    let header = header.get(..mac_offset)?;
+    // It is collected where it stays: most are short, and a copy costs as much as a part of the code.
+    if mac_offset <= RELAYED {
+        let mut buf = [0; RELAYED + INNER_LEN];
+        collect(&mut buf, header, inner, protocol, receiver).map(code)
+    } else {
+        let mut buf = [0; MOST];
+        collect(&mut buf, header, inner, protocol, receiver).map(code)
+    }
+}
+
+#[inline(always)]
+fn collect<'b>(
+    buf: &'b mut [u8],
+    header: &[u8],
+    inner: &Tuple,
+    protocol: u8,
+    receiver: u16,
+) -> Option<&'b [u8]> {
+    let mut w = Writer::new(buf);
+    w.put(header)?;
     let Addr(client) = inner.client;
     let Addr(vip) = inner.vip;
     w.array(client)?;
@@ -357,7 +403,7 @@ pub fn mac_input(
     w.u16(inner.vip_port)?;
     w.u16(receiver)?;
     let len = w.written();
-    Some(MacInput { bytes, len })
+    buf.get(..len)
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_wire_geneve))]
@@ -494,6 +540,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_at_once_is_read_alike() {
+        let mut b = [0x5a; 48];
+        for msg in [
+            RELAYED,
+            Data {
+                inner: Inner::V6,
+                ..RELAYED
+            },
+        ] {
+            assert_eq!(emit_data(&mut b, &msg), Some(36));
+            assert!(relayed(&b).is_some());
+            for at in 0..36 {
+                for bit in 0..8 {
+                    let mut other = b;
+                    other[at] ^= 1 << bit;
+                    assert_eq!(parse(&other), walk(&other));
+                }
+            }
+            for n in 0..48 {
+                assert_eq!(parse(&b[..n]), walk(&b[..n]));
+            }
+        }
+    }
+
+    #[test]
     fn nothing_may_follow_the_code() {
         let mut b = [0; 44];
         assert_eq!(emit_data(&mut b, &RELAYED), Some(36));
@@ -516,7 +587,12 @@ mod tests {
     fn mac_covers_header_options_and_flow() {
         let mut b = [0; MAX_DATA_HEADER];
         let n = emit_data(&mut b, &HANDED).unwrap_or(0);
-        let input = |b: &[u8], t: &Tuple, p| mac_input(b, n - 8, t, p, 7).map(|i| (i.bytes, i.len));
+        let all = |bytes: &[u8]| {
+            let mut copy = [0u8; 256];
+            copy[..bytes.len()].copy_from_slice(bytes);
+            (copy, bytes.len())
+        };
+        let input = |b: &[u8], t: &Tuple, p| covered(b, n - 8, t, p, 7, all);
         let first = input(&b, &tuple(), 6);
         assert_eq!(first.map(|f| f.1), Some(n - 8 + INNER_LEN));
         for at in 0..n - 8 {
@@ -529,7 +605,7 @@ mod tests {
         other[n - 1] ^= 1;
         assert_eq!(input(&other, &tuple(), 6), first);
         assert!(input(&b, &tuple(), 17) != first);
-        let elsewhere = mac_input(&b, n - 8, &tuple(), 6, 8).map(|i| (i.bytes, i.len));
+        let elsewhere = covered(&b, n - 8, &tuple(), 6, 8, all);
         assert!(elsewhere != first);
         assert!(input(&b, &tuple().reversed(), 6) != first);
         assert!(
@@ -552,7 +628,7 @@ mod tests {
                 6
             ) != first
         );
-        assert!(mac_input(&b, n + 1, &tuple(), 6, 7).is_none());
-        assert!(mac_input(&[0; 200], 190, &tuple(), 6, 7).is_none());
+        assert!(covered(&b, n + 1, &tuple(), 6, 7, all).is_none());
+        assert!(covered(&[0; 200], 190, &tuple(), 6, 7, all).is_none());
     }
 }

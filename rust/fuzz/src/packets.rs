@@ -52,7 +52,7 @@ pub fn geneve(bytes: &[u8]) {
     };
     assert_eq!(bytes[mac_offset..header_len], mac);
     // Longer than any that we write: refused by the caller.
-    let covered = tunnel::mac_input(bytes, mac_offset, &Tuple::default(), 6, 7);
+    let covered = tunnel::covered(bytes, mac_offset, &Tuple::default(), 6, 7, <[u8]>::len);
     if header_len > tunnel::MAX_DATA_HEADER {
         return;
     }
