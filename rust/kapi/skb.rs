@@ -192,22 +192,17 @@ impl Packet {
         mut each: impl FnMut(&[u8]) -> bool,
     ) {
         let (mut at, end) = (offset, offset.saturating_add(len));
-        let mut copy = [0u8; 256];
         while at < end {
             let mut n = 0;
             // SAFETY: By the invariant; `n` is valid for writing.
             let p = unsafe { ffi::homing_skb_chunk(self.as_ptr(), at as u32, &mut n) };
             let n = (n as usize).min(end.wrapping_sub(at));
             if p.is_null() || n == 0 {
-                // The frag list: through a buffer.
-                let want = copy.len().min(end.wrapping_sub(at));
-                let Some(part) = copy.get_mut(..want) else {
-                    return;
-                };
-                if !self.copy(at, part) || !each(part) {
-                    return;
+                // The frag list.
+                match self.copied_chunk(at, end.wrapping_sub(at), &mut each) {
+                    Some(n) => at = at.saturating_add(n),
+                    None => return,
                 }
-                at = at.saturating_add(want);
                 continue;
             }
             // SAFETY: The C side gave `n` readable bytes of this packet, which nobody changes
@@ -217,6 +212,22 @@ impl Packet {
             }
             at = at.saturating_add(n);
         }
+    }
+
+    /// Calls `each` with a copy of up to `most` bytes from `at` on: how many those were. `None`: it said
+    /// `false`, or the packet has no such bytes. Apart, since the buffer costs those that need none.
+    #[cold]
+    #[inline(never)]
+    fn copied_chunk(
+        &self,
+        at: usize,
+        most: usize,
+        each: &mut impl FnMut(&[u8]) -> bool,
+    ) -> Option<usize> {
+        let mut copy = [0u8; 256];
+        let len = most.min(copy.len());
+        let part = copy.get_mut(..len)?;
+        (self.copy(at, part) && each(part)).then_some(len)
     }
 
     /// Cuts what the IP header does not cover (Ethernet padding).
