@@ -1032,6 +1032,7 @@ int homing_become_reply(struct sk_buff *skb, const u8 *bytes, u32 len, u32 l4off
 	}
 	skb_orphan(skb);
 	skb_scrub_packet(skb, true);
+	skb_reset_redirect(skb);
 	skb->encapsulation = 0;
 	skb_trim(skb, 0);
 	skb_put_data(skb, bytes, len);
