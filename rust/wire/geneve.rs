@@ -209,8 +209,8 @@ pub fn parse(bytes: &[u8]) -> Result<Frame, Error> {
 #[inline]
 fn relayed(bytes: &[u8]) -> Option<Frame> {
     const LEAD: u8 = ((MIN_DATA_HEADER - HEADER_LEN) / 4) as u8;
-    const C0: u8 = OPTION_CLASS.to_be_bytes()[0];
-    const C1: u8 = OPTION_CLASS.to_be_bytes()[1];
+    const C0: u8 = (OPTION_CLASS >> 8) as u8;
+    const C1: u8 = OPTION_CLASS as u8;
     let &[LEAD, CRITICAL, e0, e1, v0, v1, v2, _, C0, C1, option::SENDER, 1, m0, m1, key, flags, C0, C1, option::RELAY, 1, g0, g1, g2, g3, C0, C1, option::MAC, 2, ref mac @ ..] =
         bytes.first_chunk::<MIN_DATA_HEADER>()?
     else {
