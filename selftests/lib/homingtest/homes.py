@@ -8,14 +8,17 @@ FIRST_PORT = 8101
 
 
 class Homes:
-    """One service for each of `names`, all through the entry member m1; `serve(talk)` is their application."""
+    """One service for each of `names`, all through the entry member m1; `serve(talk)` is their application.
 
-    def __init__(self, bed, serve, names=("m1", "m2")):
+    `rest` goes to its `Listener`.
+    """
+
+    def __init__(self, bed, serve, names=("m1", "m2"), **rest):
         self._members = bed.members
         self.ports = {name: FIRST_PORT + index for index, name in enumerate(names)}
         self.apps = []
         for name, port in self.ports.items():
-            self.apps.append(listener.Listener(name, port, serve))
+            self.apps.append(listener.Listener(name, port, serve, **rest))
             for member in self._members:
                 cli.homing("service", "add", cli.service(port), ns=member)
         farm.entry(ENTRY)

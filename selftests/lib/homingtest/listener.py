@@ -13,12 +13,13 @@ class Listener:
     """Listens on the VIP in namespace `member`; for each connection calls `serve(connection)` in a thread.
 
     `address` is where it is bound instead of the VIP; one with a colon in it makes a socket of IPv6,
-    which takes IPv4 too where it can. `prepare(socket)` runs before bind. `received[(address, port)]` has the bytes that came in over each connection through `Talk.read`.
+    which takes IPv4 too where it can. `prepare(socket)` runs before bind. With `keep`,
+    `received[(address, port)]` has the bytes that came in over each connection through `Talk.read`.
     """
 
     def __init__(self, member, port, serve, six=layout.SIX, backlog=128, options=(), protocol=0,
-                 address=None, prepare=None):
-        self.member, self._serve, self.received, self.accepted = member, serve, {}, 0
+                 address=None, prepare=None, keep=True):
+        self.member, self._serve, self.received, self.accepted, self.keep = member, serve, {}, 0, keep
         address = address or (layout.VIP6 if six else layout.VIP4)
         with netns.inside(member):
             self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, protocol)
@@ -76,7 +77,8 @@ class Talk:
     def read(self, size=1 << 16):
         """What comes next; b"" at the end."""
         data = self.socket.recv(size)
-        self.listener.received[self.peer] += data
+        if self.listener.keep:
+            self.listener.received[self.peer] += data
         return data
 
     def request(self):
