@@ -14,6 +14,7 @@
 //! Multi-byte fields are big-endian on the wire and plain host integers in the structs.
 
 pub mod addr;
+pub mod base64url;
 pub mod checksum;
 pub mod control;
 pub mod geneve;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The session id: opaque to clients, tells every member where home is, cannot be forged.
 //!
-//! Speaks to RFC 4648 section 5 (base64url) for its text, FIPS 197 and SipHash-2-4 through
-//! [`crate::decide::crypto`].
+//! Speaks to FIPS 197 and SipHash-2-4 through [`crate::decide::crypto`]. Its text is base64url,
+//! [`crate::wire::base64url`].
 //!
 //! 24 bytes: one encrypted block, then SipHash of that encrypted block, little-endian. The block
 //! in clear: format version (1), home (2), group (2), creation time in seconds (4), random (7),
@@ -15,18 +15,16 @@ use crate::decide::crypto::Prf;
 use crate::decide::limits::MEMBER_ID_MAX;
 use crate::decide::limits::MEMBER_ID_MIN;
 use crate::decide::limits::SESSION_KEYS;
+use crate::wire::base64url;
 
 /// The format that is written, and the only one that is read.
 const VERSION: u8 = 1;
 
 /// Bytes of a session id.
-pub const LEN: usize = 24;
+pub const LEN: usize = base64url::BYTES;
 
-/// Characters of its text. A multiple of four for a multiple of three bytes: no padding and no
-/// spare bits, so each id has one text only.
-pub const TEXT_LEN: usize = 32;
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// Characters of its text.
+pub const TEXT_LEN: usize = base64url::CHARS;
 
 /// A session id as bytes: encrypted block, MAC. Whoever shows it is taken for its client, so
 /// `Debug` does not print it: it stays out of logs.
@@ -114,69 +112,12 @@ pub fn open_any<C: BlockCipher, P: Prf>(
 
 /// The text of a session id.
 pub fn encode(sid: &Sid) -> [u8; TEXT_LEN] {
-    let mut text = [b'A'; TEXT_LEN];
-    for (out, bytes) in text.chunks_exact_mut(4).zip(sid.0.chunks_exact(3)) {
-        let (&[a, b, c], [w, x, y, z]) = (bytes, out) else {
-            continue;
-        };
-        *w = digit(a >> 2);
-        *x = digit((a << 4) | (b >> 4));
-        *y = digit((b << 2) | (c >> 6));
-        *z = digit(c);
-    }
-    text
+    base64url::encode(&sid.0)
 }
 
 /// Reads the text of a session id; `None` if a character is outside the alphabet.
 pub fn decode(text: &[u8; TEXT_LEN]) -> Option<Sid> {
-    let (mut sid, mut seen) = ([0; LEN], 0);
-    for (out, chars) in sid.chunks_exact_mut(3).zip(text.chunks_exact(4)) {
-        let (&[w, x, y, z], [a, b, c]) = (chars, out) else {
-            return None;
-        };
-        let (w, x, y, z) = (value(w), value(x), value(y), value(z));
-        seen |= w | x | y | z;
-        *a = (w << 2) | (x >> 4);
-        *b = (x << 4) | (y >> 2);
-        *c = (y << 6) | z;
-    }
-    (seen < NO_DIGIT).then_some(Sid(sid))
-}
-
-/// The character for the low six bits.
-fn digit(bits: u8) -> u8 {
-    ALPHABET
-        .get(usize::from(bits & 63))
-        .copied()
-        .unwrap_or(b'A')
-}
-
-/// The value of a character outside the alphabet: a bit that no other value has.
-const NO_DIGIT: u8 = 64;
-
-/// The six bits of every character, or [`NO_DIGIT`].
-static VALUES: [u8; 256] = {
-    let mut table = [NO_DIGIT; 256];
-    let mut rest: &mut [u8] = &mut table;
-    let mut char = 0u8;
-    while let Some((slot, more)) = rest.split_first_mut() {
-        *slot = match char {
-            b'A'..=b'Z' => char.wrapping_sub(b'A'),
-            b'a'..=b'z' => char.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => char.wrapping_sub(b'0').wrapping_add(52),
-            b'-' => 62,
-            b'_' => 63,
-            _ => NO_DIGIT,
-        };
-        char = char.wrapping_add(1);
-        rest = more;
-    }
-    table
-};
-
-/// The six bits of a character, or [`NO_DIGIT`].
-fn value(char: u8) -> u8 {
-    VALUES.get(usize::from(char)).copied().unwrap_or(NO_DIGIT)
+    base64url::decode(text).map(Sid)
 }
 
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_decide_sid))]
@@ -245,35 +186,5 @@ mod tests {
             *to = *from;
         }
         assert_eq!(open(&cipher, &prf, &Sid(bytes)), None);
-    }
-
-    #[test]
-    fn text_as_in_rfc_4648() {
-        let mut sid = Sid([0; LEN]);
-        assert_eq!(&encode(&sid), b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-        sid = Sid([0xff; LEN]);
-        assert_eq!(&encode(&sid), b"________________________________");
-        // "Hello, session id of 24!" in base64url by another implementation.
-        let text = b"SGVsbG8sIHNlc3Npb24gaWQgb2YgMjQh";
-        sid = Sid(*b"Hello, session id of 24!");
-        assert_eq!(&encode(&sid), text);
-        assert!(decode(text) == Some(sid));
-    }
-
-    #[test]
-    fn text_outside_the_alphabet_is_refused() {
-        for bad in [
-            b'+', b'/', b'=', b' ', 0, 0x80, 0xff, b'@', b'[', b'`', b'{', b':', b'.',
-        ] {
-            for at in 0..TEXT_LEN {
-                let mut text = [b'x'; TEXT_LEN];
-                for (index, char) in text.iter_mut().enumerate() {
-                    if index == at {
-                        *char = bad;
-                    }
-                }
-                assert!(decode(&text).is_none());
-            }
-        }
     }
 }

@@ -21,14 +21,14 @@ use crate::{
         reason::Reason,
         select::{least_sessions, maglev, p2c, rendezvous, rr, wrr, Candidate, Policy},
         session::{self, Resolve},
-        sid::{self, Claims}, //
+        sid::{Claims, Sid}, //
     },
     kapi::time,
     table::{
         config::Config,
         member::{Member, State},
         service::{HomeLost, Service},
-        session::{Applied, Key},
+        session::{Applied, Key, Session},
     },
     uapi::consts::HomeStanding,
     wire::{
@@ -201,8 +201,8 @@ pub(super) fn choose(
         CookieValue::Absent => net.count(Reason::SidAbsent),
         CookieValue::Malformed => net.count(Reason::SidMalformed),
         CookieValue::Conflict => net.count(Reason::SidConflict),
-        CookieValue::One(text) => {
-            if let Some(chosen) = by_sid(host, guard, config, service, &text) {
+        CookieValue::One(sid) => {
+            if let Some(chosen) = by_sid(host, guard, config, service, &Sid(sid)) {
                 return chosen;
             }
         }
@@ -272,7 +272,9 @@ pub(super) fn at_home(
             }
         }
         Resolve::Known { .. } => {
-            shown(host, guard, config, key);
+            if let Some(entry) = entry {
+                shown(host, guard, config, key, &entry);
+            }
             Home::Serve
         }
         // The smaller part of the farm serves other members' sessions, and keeps them nowhere.
@@ -295,11 +297,8 @@ pub(super) fn at_home(
 }
 
 /// The client has shown the id of a session that is known here.
-fn shown(host: &Host, guard: &Guard, config: &Config, key: &Key) {
+fn shown(host: &Host, guard: &Guard, config: &Config, key: &Key, entry: &Session) {
     let net = &host.net;
-    let Some(entry) = net.sessions.get(guard, key) else {
-        return;
-    };
     entry.touch(net.now());
     if entry.confirm() {
         net.count(Reason::SessionConfirmed);
@@ -315,14 +314,10 @@ fn by_sid(
     guard: &Guard,
     config: &Config,
     service: &Service,
-    text: &[u8; 32],
+    sid: &Sid,
 ) -> Option<Chosen> {
     let net = &host.net;
-    let Some(sid) = sid::decode(text) else {
-        net.count(Reason::SidMalformed);
-        return None;
-    };
-    let claims = net.keys.read(guard).and_then(|k| k.open_sid(&sid));
+    let claims = net.keys.read(guard).and_then(|k| k.open_sid(sid));
     let Some(claims) = claims.filter(|c| c.group == service.settings.group) else {
         net.count(Reason::SidForged);
         return None;
@@ -384,8 +379,8 @@ fn by_sid(
         };
         store(host, guard, config, &again, Cause::New);
     }
-    if serves && entry.is_some() {
-        shown(host, guard, config, &key);
+    if let Some(entry) = entry.filter(|_| serves) {
+        shown(host, guard, config, &key, &entry);
     }
     Some(Chosen::To(Choice {
         owner,

@@ -23,9 +23,6 @@ pub mod response;
 /// Bytes of the longest head that is read; a longer one is [`head::Outcome::TooLong`].
 pub const MAX_HEAD: usize = 16384;
 
-/// Characters of a session id in text: 24 bytes in base64url.
-pub const SID_TEXT_LEN: usize = 32;
-
 /// Why a head was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -94,28 +91,31 @@ static TCHAR: [bool; 256] = {
     table
 };
 
-/// Bytes of the token at the front of `bytes`.
+/// The token at the front, and what stands behind the colon that follows it.
 #[inline(always)]
-fn token_len(bytes: &[u8]) -> usize {
-    // Of letters and dashes, and a colon behind it: so are nearly all names.
+fn named(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    // Of letters and dashes: so are nearly all names.
     let mut rest = bytes;
     while let Some((word, more)) = rest.split_first_chunk() {
-        let others = !letters_and_dashes(u64::from_le_bytes(*word)) & HIGHS;
-        if others != 0 {
-            let n = others.trailing_zeros() as usize >> 3;
-            if rest.get(n) == Some(&b':') {
-                return bytes.len().wrapping_sub(rest.len()).wrapping_add(n);
-            }
-            break;
+        let others = neither_letter_nor_dash(u64::from_le_bytes(*word));
+        if others == 0 {
+            rest = more;
+            continue;
         }
-        rest = more;
+        let n = others.trailing_zeros() as usize >> 3;
+        let Some([b':', value @ ..]) = rest.get(n..) else {
+            break;
+        };
+        let len = bytes.len().wrapping_sub(rest.len()).wrapping_add(n);
+        return Some((bytes.get(..len)?, value));
     }
-    any_token_len(bytes)
+    let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
+    Some((name, rest.strip_prefix(b":")?))
 }
 
-/// [`token_len`], byte by byte.
+/// Bytes of the token at the front of `bytes`.
 #[inline(never)]
-fn any_token_len(bytes: &[u8]) -> usize {
+fn token_len(bytes: &[u8]) -> usize {
     bytes
         .iter()
         .take_while(|b| TCHAR.get(usize::from(**b)) == Some(&true))
@@ -133,16 +133,16 @@ const fn below(x: u64, least: u8) -> u64 {
     x.wrapping_sub(ONES.wrapping_mul(least as u64)) & !x & HIGHS
 }
 
-/// How many bytes at the front of `bytes` come before the first in whose place `stop` sets the
-/// highest bit of a word. Eight bytes at a time, the first byte lowest.
+/// What begins with the first byte in whose place `stop` sets the highest bit of a word. Eight bytes
+/// at a time, the first byte lowest.
 #[inline]
-fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
+fn stopped(bytes: &[u8], stop: impl Fn(u64) -> u64) -> &[u8] {
     let mut rest = bytes;
     while let Some((word, more)) = rest.split_first_chunk() {
         let found = stop(u64::from_le_bytes(*word));
         if found != 0 {
-            let taken = bytes.len().wrapping_sub(rest.len());
-            return taken.wrapping_add(found.trailing_zeros() as usize >> 3);
+            let n = found.trailing_zeros() as usize >> 3;
+            return rest.get(n..).unwrap_or_default();
         }
         rest = more;
     }
@@ -150,14 +150,20 @@ fn run(bytes: &[u8], stop: impl Fn(u64) -> u64) -> usize {
     for (to, from) in last.iter_mut().zip(rest) {
         *to = *from;
     }
-    let found = stop(u64::from_le_bytes(last));
-    let taken = bytes.len().wrapping_sub(rest.len());
-    taken.wrapping_add(rest.len().min(found.trailing_zeros() as usize >> 3))
+    let n = stop(u64::from_le_bytes(last)).trailing_zeros() as usize >> 3;
+    rest.get(n..).unwrap_or_default()
 }
 
-/// How many bytes at the front are not below `LEAST`, which is at most 128, and not DEL.
+/// What begins with the first byte that is below `LEAST`, which is at most 128, or DEL.
 #[inline]
-fn visible_run<const LEAST: u8>(bytes: &[u8]) -> usize {
+fn behind_visible<const LEAST: u8>(bytes: &[u8]) -> &[u8] {
+    behind_visible_slowly::<LEAST>(behind_ascii::<LEAST>(bytes))
+}
+
+/// As [`behind_visible`], but what is 128 or above may end it, too, and it may end before the last
+/// sixteen bytes: then [`behind_visible_slowly`] goes on.
+#[inline]
+fn behind_ascii<const LEAST: u8>(bytes: &[u8]) -> &[u8] {
     // Of the first byte that is below `LEAST`, DEL, or 128 and above: exactly. Above it, anything.
     let odd =
         |x: u64| x.wrapping_sub(const { ONES.wrapping_mul(LEAST as u64) }) | x.wrapping_add(ONES);
@@ -166,54 +172,37 @@ fn visible_run<const LEAST: u8>(bytes: &[u8]) -> usize {
     while let Some((two, more)) = rest.split_first_chunk() {
         let two = u128::from_le_bytes(*two);
         let (first, second) = (odd(two as u64), odd((two >> 64) as u64));
-        if (first | second) & HIGHS != 0 {
-            let n = match first & HIGHS {
-                0 => (second & HIGHS).trailing_zeros().wrapping_add(64) >> 3,
-                found => found.trailing_zeros() >> 3,
-            } as usize;
-            if rest.get(n).is_some_and(u8::is_ascii) {
-                return bytes.len().wrapping_sub(rest.len()).wrapping_add(n);
-            }
-            break;
+        if (first | second) & HIGHS == 0 {
+            rest = more;
+            continue;
         }
-        rest = more;
+        let n = match first & HIGHS {
+            0 => (second & HIGHS).trailing_zeros().wrapping_add(64) >> 3,
+            found => found.trailing_zeros() >> 3,
+        } as usize;
+        return rest.get(n..).unwrap_or_default();
     }
-    let taken = bytes.len().wrapping_sub(rest.len());
-    taken.wrapping_add(visible_rest::<LEAST>(rest))
+    rest
 }
 
-/// [`visible_run`] of bytes that are few, or of which some are 128 or above.
+/// [`behind_visible`] of bytes that are few, or of which some are 128 or above.
 #[inline(never)]
-fn visible_rest<const LEAST: u8>(bytes: &[u8]) -> usize {
-    run(bytes, |x| {
+fn behind_visible_slowly<const LEAST: u8>(bytes: &[u8]) -> &[u8] {
+    stopped(bytes, |x| {
         // DEL is 0 then, and the highest bits stay as they are.
         let del = x ^ ONES.wrapping_mul(0x7f);
         (x.wrapping_sub(ONES.wrapping_mul(LEAST.into())) | del.wrapping_sub(ONES)) & !x & HIGHS
     })
 }
 
-/// The highest bit of each byte of `x`, all below 128, that is `least` or above.
-const fn from(x: u64, least: u8) -> u64 {
-    x.wrapping_add(ONES.wrapping_mul(0x80u8.wrapping_sub(least) as u64))
-}
-
-/// The highest bit of each byte that is a letter or `-`; the other bits mean nothing.
-const fn letters_and_dashes(x: u64) -> u64 {
-    let low = x & !HIGHS;
-    let folded = low | ONES.wrapping_mul(0x20);
-    let letter = from(folded, b'a') & !from(folded, b'z' + 1);
-    let dash = !from(low ^ ONES.wrapping_mul(b'-' as u64), 1);
-    (letter | dash) & !x
-}
-
-/// How many bytes at the front are of base64url (RFC 4648 section 5): letters, digits, `-` and `_`.
-fn base64url_run(bytes: &[u8]) -> usize {
-    run(bytes, |x| {
-        let low = x & !HIGHS;
-        let digit = from(low, b'0') & !from(low, b'9' + 1);
-        let underscore = !from(low ^ ONES.wrapping_mul(b'_'.into()), 1);
-        !(letters_and_dashes(x) | (digit | underscore) & !x) & HIGHS
-    })
+/// The highest bit of each byte that is neither a letter nor `-`. Above the first byte of 128 or more,
+/// others may be wrong: addition carries.
+const fn neither_letter_nor_dash(x: u64) -> u64 {
+    let folded = x | ONES.wrapping_mul(0x20);
+    let below_a = !folded.wrapping_add(ONES.wrapping_mul(0x80u64.wrapping_sub(b'a' as u64)));
+    let above_z = folded.wrapping_add(ONES.wrapping_mul(0x7fu64.wrapping_sub(b'z' as u64)));
+    let no_dash = (x ^ ONES.wrapping_mul(b'-' as u64)).wrapping_add(!HIGHS);
+    (no_dash & (below_a | above_z) | x) & HIGHS
 }
 
 /// Whether a word is `text`, which is of lower-case letters and `-`, in any case. The word has no
@@ -236,9 +225,12 @@ fn is_word(word: &[u8], text: &[u8]) -> bool {
     word.iter().zip(text).all(|(a, b)| a | CASE == *b)
 }
 
-/// How many bytes come before the first `b`.
-fn run_before(bytes: &[u8], b: u8) -> usize {
-    run(bytes, |x| below(x ^ ONES.wrapping_mul(b.into()), 1))
+/// What stands before the first `b`, and what begins with it.
+fn before(bytes: &[u8], b: u8) -> (&[u8], &[u8]) {
+    let ones = ONES.wrapping_mul(b.into());
+    let rest = stopped(bytes, |x| below(x ^ ones, 1));
+    let len = bytes.len().wrapping_sub(rest.len());
+    (bytes.get(..len).unwrap_or(bytes), rest)
 }
 
 /// Whether `b` is optional whitespace: space or tab.
@@ -300,17 +292,23 @@ mod tests {
                     let want = |stop: &dyn Fn(u8) -> bool| {
                         rest.iter().position(|b| stop(*b)).unwrap_or(rest.len())
                     };
-                    assert_eq!(visible_run::<32>(rest), want(&|b| b < 32 || b == 127));
-                    assert_eq!(visible_run::<33>(rest), want(&|b| b < 33 || b == 127));
-                    assert_eq!(run_before(rest, b';'), want(&|b| b == b';'));
-                    let sid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-                    assert_eq!(base64url_run(rest), want(&|b| !sid(b)));
-                    assert_eq!(token_len(rest), want(&|b| !is_tchar(b)));
+                    let (at_control, at_space) =
+                        (want(&|b| b < 32 || b == 127), want(&|b| b < 33 || b == 127));
+                    assert_eq!(behind_visible::<32>(rest), &rest[at_control..]);
+                    assert_eq!(behind_visible::<33>(rest), &rest[at_space..]);
+                    assert_eq!(before(rest, b';'), rest.split_at(want(&|b| b == b';')));
+                    let name = want(&|b| !is_tchar(b));
+                    assert_eq!(token_len(rest), name);
+                    let colon = rest.get(name) == Some(&b':');
+                    assert_eq!(
+                        named(rest),
+                        colon.then(|| (&rest[..name], &rest[name + 1..]))
+                    );
                 }
             }
             text[at] = b'a';
         }
-        assert_eq!(visible_run::<32>(b""), 0);
-        assert_eq!(run_before(b"a", 0), 1);
+        assert_eq!(behind_visible::<32>(b""), b"");
+        assert_eq!(before(b"a", 0), (&b"a"[..], &b""[..]));
     }
 }

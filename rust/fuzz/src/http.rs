@@ -2,6 +2,7 @@
 //! Requests, cookies and responses: every cut gives the same answer, and `httparse` agrees.
 
 use homing_pure::decide::insert::{Finder, Place};
+use homing_pure::wire::base64url;
 use homing_pure::wire::http::cookie::{CookieScan, CookieValue};
 use homing_pure::wire::http::head::{HeadParser, Outcome, Progress};
 use homing_pure::wire::http::response::{
@@ -67,11 +68,12 @@ pub fn request(bytes: &[u8]) {
 
 /// The value of a Cookie field; fields are cut at line feeds.
 pub fn cookie(bytes: &[u8]) {
-    let mut scan = CookieScan::new();
-    let mut values: Vec<Option<[u8; 32]>> = vec![];
+    let (mut scan, mut lines) = (CookieScan::new(), CookieScan::new());
+    let mut values: Vec<Option<[u8; 24]>> = vec![];
     for field in bytes.split(|b| *b == b'\n') {
         field.iter().for_each(|b| scan.push(*b, NAME));
         scan.end();
+        lines.value(field, NAME);
         for pair in field.split(|b| *b == b';') {
             let from = pair
                 .iter()
@@ -88,10 +90,12 @@ pub fn cookie(bytes: &[u8]) {
                 [b'"', inner @ .., b'"'] => inner,
                 value => value,
             };
-            let fits = value
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b));
-            values.push(value.try_into().ok().filter(|_| fits));
+            let sid = value.try_into().ok().and_then(|text| {
+                let sid = base64url::decode(text)?;
+                assert_eq!(base64url::encode(&sid), *text);
+                Some(sid)
+            });
+            values.push(sid);
         }
     }
     let want = match values.split_first() {
@@ -102,6 +106,7 @@ pub fn cookie(bytes: &[u8]) {
         Some(_) => CookieValue::Conflict,
     };
     assert_eq!(scan.found(), want);
+    assert_eq!(lines.found(), want);
 }
 
 /// The beginning of a response, and the place of the insert.

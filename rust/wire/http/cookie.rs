@@ -4,18 +4,18 @@
 //! Speaks to RFC 6265 sections 4.2.1 and 5.4 (pairs separated by `;`, names case-sensitive) and
 //! RFC 4648 section 5 (base64url).
 
-use super::base64url_run;
+use super::before;
 use super::is_ows;
-use super::run_before;
-use super::SID_TEXT_LEN;
+use crate::wire::base64url;
 
 /// What the Cookie fields of a head say about one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieValue {
     /// The name is not there.
     Absent,
-    /// The name is there, with this value: 32 characters of base64url.
-    One([u8; SID_TEXT_LEN]),
+    /// The name is there, with this value, 32 characters of base64url: the bytes that those stand
+    /// for.
+    One([u8; base64url::BYTES]),
     /// The name is there, and no value could be a session id.
     Malformed,
     /// The name is there more than once, with values that differ.
@@ -51,7 +51,7 @@ pub struct CookieScan {
     matched: u16,
     /// Bytes of the value so far.
     len: u8,
-    value: [u8; SID_TEXT_LEN],
+    value: [u8; base64url::CHARS],
     found: CookieValue,
 }
 
@@ -62,7 +62,7 @@ impl CookieScan {
             state: State::Before,
             matched: 0,
             len: 0,
-            value: [0; SID_TEXT_LEN],
+            value: [0; base64url::CHARS],
             found: CookieValue::Absent,
         }
     }
@@ -79,14 +79,12 @@ impl CookieScan {
             while let Some((b' ' | b'\t', more)) = rest.split_first() {
                 rest = more;
             }
-            let (pair, more) = rest
-                .split_at_checked(run_before(rest, b';'))
-                .unwrap_or((rest, &[]));
+            let (pair, more) = before(rest, b';');
             self.pair(pair, name);
-            match more.split_first() {
-                Some((_, more)) => rest = more,
-                None => break,
-            }
+            let Some((_, more)) = more.split_first() else {
+                break;
+            };
+            rest = more;
         }
     }
 
@@ -101,9 +99,9 @@ impl CookieScan {
             .and_then(|rest| rest.strip_prefix(b"="))
             .filter(|_| !name.is_empty());
         let Some(value) = value else { return };
-        match <&[u8; SID_TEXT_LEN]>::try_from(value) {
-            Ok(text) if base64url_run(text) == SID_TEXT_LEN => self.note(CookieValue::One(*text)),
-            _ => {
+        match value.try_into().ok().and_then(base64url::decode) {
+            Some(sid) => self.note(CookieValue::One(sid)),
+            None => {
                 self.len = 0;
                 self.state = State::Begin;
                 for b in value {
@@ -141,9 +139,12 @@ impl CookieScan {
 
     /// The pair or the field is complete.
     pub fn end(&mut self) {
-        let whole = usize::from(self.len) == SID_TEXT_LEN;
+        let whole = usize::from(self.len) == base64url::CHARS;
         match self.state {
-            State::Value | State::After if whole => self.note(CookieValue::One(self.value)),
+            State::Value | State::After if whole => {
+                let sid = base64url::decode(&self.value);
+                self.note(sid.map_or(CookieValue::Malformed, CookieValue::One));
+            }
             State::Begin | State::Value | State::Quoted | State::After | State::Broken => {
                 self.note(CookieValue::Malformed);
             }
@@ -168,27 +169,22 @@ impl CookieScan {
     }
 
     fn keep(&mut self, b: u8) {
-        let fits = is_base64url(b);
         match self.value.get_mut(usize::from(self.len)) {
-            Some(slot) if fits => {
+            Some(slot) => {
                 *slot = b;
                 self.len = self.len.saturating_add(1);
             }
-            _ => self.state = State::Broken,
+            None => self.state = State::Broken,
         }
     }
 
     fn note(&mut self, value: CookieValue) {
-        self.found = match (self.found, value) {
-            (CookieValue::Absent, value) => value,
-            (found, value) if found == value => found,
-            _ => CookieValue::Conflict,
-        };
+        if self.found == CookieValue::Absent {
+            self.found = value;
+        } else if self.found != value {
+            self.found = CookieValue::Conflict;
+        }
     }
-}
-
-fn is_base64url(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
 }
 
 impl Default for CookieScan {
@@ -204,6 +200,10 @@ mod tests {
 
     const A: &[u8; 32] = b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-";
     const B: &[u8; 32] = b"0123456789abcdefghijklmnopqrst_Z";
+
+    fn one(text: &[u8; 32]) -> CookieValue {
+        base64url::decode(text).map_or(CookieValue::Absent, CookieValue::One)
+    }
 
     /// One field for each element; `@` stands for A, `%` for B. Byte by byte, and whole: alike.
     fn scan(fields: &[&[u8]]) -> CookieValue {
@@ -250,10 +250,10 @@ mod tests {
             b"a=\xff\x80; homing=@",
             b"homing=@; homing=@",
         ] {
-            assert_eq!(scan(&[field]), CookieValue::One(*A));
+            assert_eq!(scan(&[field]), one(A));
         }
-        assert_eq!(scan(&[b"a=b", b"homing=%", b"c=d"]), CookieValue::One(*B));
-        assert_eq!(scan(&[b"homing=%", b"homing=\"%\""]), CookieValue::One(*B));
+        assert_eq!(scan(&[b"a=b", b"homing=%", b"c=d"]), one(B));
+        assert_eq!(scan(&[b"homing=%", b"homing=\"%\""]), one(B));
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! Speaks to RFC 9112 section 5 (field syntax) and section 2.2 (line ends), strictly: CRLF only,
 //! no folding, no space before the colon.
 
+use super::behind_ascii;
+use super::behind_visible_slowly;
 use super::forbidden;
 use super::is_ows;
 use super::is_tchar;
 use super::is_word;
-use super::token_len;
-use super::visible_run;
+use super::named;
 use super::Reason;
 
 /// A short word collected byte by byte; a longer one equals nothing.
@@ -114,31 +115,33 @@ impl Field {
 pub struct Line<'a> {
     /// Which field it is.
     pub field: Field,
-    /// Its value, without the spaces before it.
-    pub value: &'a [u8],
-    /// Bytes of the line with its CRLF.
-    pub len: usize,
+    /// What stands between the colon and the end.
+    text: &'a [u8],
 }
 
 impl<'a> Line<'a> {
-    /// The line at the front of `bytes`, when it lies whole there and is as nearly all are; it
-    /// stands for the events from [`Event::Begin`] to [`Event::End`].
+    /// The line at the front of `bytes`, when it lies whole there and is as nearly all are, and what
+    /// stands behind it. It stands for the events from [`Event::Begin`] to [`Event::End`].
     #[inline(always)]
-    pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
-        let value = rest.strip_prefix(b":").filter(|_| !name.is_empty())?;
-        let (mut value, end) = value.split_at_checked(visible_run::<b' '>(value))?;
-        if end.first_chunk::<2>() != Some(b"\r\n") {
-            return None;
+    pub fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (name, value) = named(bytes).filter(|(name, _)| !name.is_empty())?;
+        let mut end = behind_ascii::<b' '>(value);
+        if end.first_chunk() != Some(b"\r\n") {
+            end = behind_visible_slowly::<b' '>(end);
         }
+        let rest = end.strip_prefix(b"\r\n")?;
+        let text = value.get(..value.len().wrapping_sub(end.len()))?;
+        let field = Field::of(name);
+        Some((Self { field, text }, rest))
+    }
+
+    /// Its value, without the spaces before it.
+    pub fn value(&self) -> &'a [u8] {
+        let mut value = self.text;
         while let Some((b' ', more)) = value.split_first() {
             value = more;
         }
-        Some(Self {
-            field: Field::of(name),
-            value,
-            len: bytes.len().wrapping_sub(end.len()).wrapping_add(2),
-        })
+        value
     }
 }
 
@@ -376,14 +379,14 @@ mod tests {
             b"a:b\r",
             b"",
         ] {
-            let Some(taken) = Line::read(line) else {
+            let Some((taken, rest)) = Line::read(line) else {
                 assert!(!line.ends_with(b"\r\n") || line.iter().any(|b| *b < 32 || *b == 127));
                 continue;
             };
             let mut fields = Fields::new();
             let mut value = [0u8; 32];
             let (mut n, mut events) = (0, 0);
-            for b in &line[..taken.len] {
+            for b in &line[..line.len() - rest.len()] {
                 match fields.push(*b) {
                     Event::None => {}
                     Event::Value(field, b) => {
@@ -398,7 +401,7 @@ mod tests {
                     }
                 }
             }
-            assert_eq!((&value[..n], events), (taken.value, 2));
+            assert_eq!((&value[..n], events), (taken.value(), 2));
             assert!(fields.at_line());
             let mut left_out = Fields::new();
             left_out.left_out();

@@ -6,7 +6,7 @@
 //! Feeding must begin at a known offset of the stream, the first byte of a connection or the
 //! first behind a complete request: never at "a packet that starts like HTTP".
 
-use super::any_token_len;
+use super::behind_visible;
 use super::cookie::CookieScan;
 use super::cookie::CookieValue;
 use super::field::Event;
@@ -18,7 +18,7 @@ use super::field::Word;
 use super::forbidden;
 use super::framing::Framing;
 use super::is_tchar;
-use super::visible_run;
+use super::token_len;
 use super::Reason;
 use super::MAX_HEAD;
 
@@ -234,7 +234,7 @@ impl HeadParser {
         };
         let taken = match self.state {
             State::Start => self.request_line(rest).unwrap_or(0),
-            State::Target(true) => visible_run::<0x21>(rest),
+            State::Target(true) => rest.len().wrapping_sub(behind_visible::<0x21>(rest).len()),
             State::Fields if self.fields.at_line() => return self.lines(rest, name),
             _ => 0,
         };
@@ -244,9 +244,8 @@ impl HeadParser {
 
     /// Takes a whole request line of HTTP/1.1 that asks for a path; how many bytes that were.
     fn request_line(&mut self, bytes: &[u8]) -> Option<usize> {
-        let (method, rest) = bytes.split_at_checked(any_token_len(bytes))?;
-        let target = rest.strip_prefix(b" /")?;
-        let (_, rest) = target.split_at_checked(visible_run::<0x21>(target))?;
+        let (method, rest) = bytes.split_at_checked(token_len(bytes))?;
+        let rest = behind_visible::<0x21>(rest.strip_prefix(b" /")?);
         let rest = rest.strip_prefix(b" HTTP/1.1\r\n")?;
         if method.is_empty() || method.len() > Word::CAPACITY {
             return None;
@@ -262,32 +261,44 @@ impl HeadParser {
     /// Takes all whole lines of fields at the front; how many bytes that were.
     fn lines(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Outcome> {
         let mut rest = bytes;
-        while let Some(line) = Line::read(rest) {
-            // Counted first: a fault ends the head behind its line.
-            self.len = self.len.wrapping_add(line.len);
-            rest = rest.get(line.len..).unwrap_or_default();
-            self.fields.left_out();
-            self.line(&line, name).map_err(Outcome::Ambiguous)?;
+        let mut read = Ok(());
+        while let Some((line, behind)) = Line::read(rest) {
+            rest = behind;
+            if line.field == Field::Other {
+                continue;
+            }
+            read = self.line(&line, name);
+            if read.is_err() {
+                break;
+            }
         }
+        let taken = bytes.len().wrapping_sub(rest.len());
+        // A fault ends the head behind its line.
+        self.len = self.len.wrapping_add(taken);
+        if taken > 0 {
+            self.fields.left_out();
+        }
+        read.map_err(Outcome::Ambiguous)?;
         if rest.starts_with(b"\r\n") {
             self.len = self.len.wrapping_add(2);
             return Err(self.finish());
         }
-        Ok(bytes.len().wrapping_sub(rest.len()))
+        Ok(taken)
     }
 
     fn line(&mut self, line: &Line<'_>, name: &[u8]) -> Result<(), Reason> {
+        let value = line.value();
         match line.field {
             Field::Other | Field::CacheControl => {}
-            Field::Cookie => self.cookie.value(line.value, name),
+            Field::Cookie => self.cookie.value(value, name),
             Field::Expect => {
                 self.expect = Single::EMPTY;
-                for b in line.value {
+                for b in value {
                     self.expect.push(*b);
                 }
                 self.expect_continue |= self.expect.is(b"100-continue");
             }
-            field => self.framing.whole(field, line.value)?,
+            field => self.framing.whole(field, value)?,
         }
         Ok(())
     }
@@ -413,7 +424,13 @@ mod tests {
     use super::*;
 
     const NAME: &[u8] = b"homing";
-    const SID: &[u8; 32] = b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-";
+    /// What 31 `A` and a `-` stand for.
+    const SID: CookieValue = {
+        let mut bytes = [0; 24];
+        let [.., last] = &mut bytes;
+        *last = 62;
+        CookieValue::One(bytes)
+    };
 
     fn run(bytes: &[u8]) -> Progress {
         HeadParser::new().feed(bytes, NAME)
@@ -458,7 +475,7 @@ mod tests {
             len: bytes.len() - 4,
             method: Method::Post,
             minor_version: 1,
-            cookie: CookieValue::One(*SID),
+            cookie: SID,
             keep_alive: true,
             body: Body::Length(12),
             upgrade: true,
@@ -590,7 +607,7 @@ mod tests {
     fn cookie_fields_add_up() {
         let one = b"GET / HTTP/1.1\r\nCookie: a=b\r\nX: homing=c\r\n\
             Cookie: homing=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-\r\n\r\n";
-        assert_eq!(head(one).map(|h| h.cookie), Some(CookieValue::One(*SID)));
+        assert_eq!(head(one).map(|h| h.cookie), Some(SID));
         let two = b"GET / HTTP/1.1\r\nCookie: homing=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-\r\n\
             Cookie: homing=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_\r\n\r\n";
         assert_eq!(head(two).map(|h| h.cookie), Some(CookieValue::Conflict));

@@ -8,6 +8,7 @@
 //! know where that is before the rest of the head has been written, so there are two readers: one
 //! for the status line and one for the fields.
 
+use super::behind_visible;
 use super::caching::Caching;
 use super::caching::Directives;
 use super::field::Event;
@@ -17,7 +18,6 @@ use super::field::Line;
 use super::forbidden;
 use super::framing::Framing;
 use super::is_ows;
-use super::visible_run;
 use super::Reason;
 use super::MAX_HEAD;
 
@@ -136,7 +136,7 @@ impl StatusParser {
                 self.state = StatusState::Phrase;
                 13
             }
-            StatusState::Phrase => visible_run::<b' '>(rest),
+            StatusState::Phrase => rest.len().wrapping_sub(behind_visible::<b' '>(rest).len()),
             _ => 0,
         };
         self.len = self.len.wrapping_add(taken);
@@ -295,29 +295,43 @@ impl FieldsParser {
         let room = MAX_HEAD.saturating_sub(self.len).min(bytes.len());
         let bytes = bytes.get(..room).unwrap_or_default();
         let mut rest = bytes;
-        while let Some(line) = Line::read(rest) {
-            // Counted first: a fault ends the section behind its line.
-            self.len = self.len.wrapping_add(line.len);
-            rest = rest.get(line.len..).unwrap_or_default();
-            self.fields.left_out();
-            match line.field {
-                Field::Other => {}
-                Field::SetCookie => {
-                    self.set_cookie.begin();
-                    line.value
-                        .iter()
-                        .for_each(|b| self.set_cookie.push(*b, name));
-                }
-                Field::CacheControl => {
-                    self.directives.begin(line.field);
-                    line.value.iter().for_each(|b| self.directives.push(*b));
-                    self.directives.end();
-                }
-                Field::Expires | Field::TargetedCache => self.directives.begin(line.field),
-                field => self.framing.whole(field, line.value)?,
+        let mut read = Ok(());
+        while let Some((line, behind)) = Line::read(rest) {
+            rest = behind;
+            if line.field == Field::Other {
+                continue;
+            }
+            read = self.line(&line, name);
+            if read.is_err() {
+                break;
             }
         }
-        Ok(bytes.len().wrapping_sub(rest.len()))
+        let taken = bytes.len().wrapping_sub(rest.len());
+        // A fault ends the section behind its line.
+        self.len = self.len.wrapping_add(taken);
+        if taken > 0 {
+            self.fields.left_out();
+        }
+        read.map(|()| taken)
+    }
+
+    fn line(&mut self, line: &Line<'_>, name: &[u8]) -> Result<(), Reason> {
+        let value = line.value();
+        match line.field {
+            Field::Other => {}
+            Field::SetCookie => {
+                self.set_cookie.begin();
+                value.iter().for_each(|b| self.set_cookie.push(*b, name));
+            }
+            Field::CacheControl => {
+                self.directives.begin(line.field);
+                value.iter().for_each(|b| self.directives.push(*b));
+                self.directives.end();
+            }
+            Field::Expires | Field::TargetedCache => self.directives.begin(line.field),
+            field => self.framing.whole(field, value)?,
+        }
+        Ok(())
     }
 
     fn step(&mut self, b: u8, name: &[u8]) -> Option<FieldsProgress> {
