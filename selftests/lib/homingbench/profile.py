@@ -71,6 +71,15 @@ def by_symbol(counts, table):
     return modules, accesses, functions
 
 
+def by_name(counts, n):
+    """{readable name: per unit} of the module; several functions may have one such name."""
+    found = collections.Counter()
+    for (module, name), count in counts.items():
+        if module == MODULE:
+            found[readable(name)] += count / n
+    return found
+
+
 def read(folder, profile):
     """{case: what was measured} of one boot."""
     table = symbols(f"{folder}/symbols")
@@ -98,12 +107,11 @@ def read(folder, profile):
         entry["total"] = round(record["ns"] / n, 1)
         entry["user"] = round(user / n, 1)
         entry["module"] = round(modules.get(MODULE, 0) / n, 1)
-        own = {readable(name): count / n for (module, name), count in accesses.items() if module == MODULE}
+        own = by_name(accesses, n)
         entry["accesses"] = round(sum(own.values()), 1)
         entry["accesses_of"] = {name: round(by, 1) for name, by in own.items() if by >= 0.5}
         entry["modules"] = {name: round(count / n, 1) for name, count in modules.most_common(12)}
-        entry["functions"] = {readable(name): round(count / n, 1) for (module, name), count in functions.most_common()
-                              if module == MODULE and count / n >= 0.5}
+        entry["functions"] = {name: round(by, 1) for name, by in by_name(functions, n).most_common() if by >= 0.5}
         entry["kernel"] = {name: round(count / n, 1) for (module, name), count in functions.most_common(40)
                            if module != MODULE}
     return found
