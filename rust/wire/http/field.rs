@@ -145,6 +145,28 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Takes all whole lines at the front of `bytes`. `read` gets those of fields that somebody reads, and
+/// may end it with a fault. How many bytes that were, the line with the fault among them.
+#[inline(always)]
+pub fn lines(
+    bytes: &[u8],
+    mut read: impl FnMut(&Line<'_>) -> Result<(), Reason>,
+) -> (usize, Result<(), Reason>) {
+    let mut rest = bytes;
+    let mut fault = Ok(());
+    while let Some((line, behind)) = Line::read(rest) {
+        rest = behind;
+        if line.field == Field::Other {
+            continue;
+        }
+        fault = read(&line);
+        if fault.is_err() {
+            break;
+        }
+    }
+    (bytes.len().wrapping_sub(rest.len()), fault)
+}
+
 /// What a byte of the field section meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {

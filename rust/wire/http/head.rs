@@ -9,6 +9,7 @@
 use super::behind_visible;
 use super::cookie::CookieScan;
 use super::cookie::CookieValue;
+use super::field;
 use super::field::Event;
 use super::field::Field;
 use super::field::Fields;
@@ -260,26 +261,17 @@ impl HeadParser {
 
     /// Takes all whole lines of fields at the front; how many bytes that were.
     fn lines(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Outcome> {
-        let mut rest = bytes;
-        let mut read = Ok(());
-        while let Some((line, behind)) = Line::read(rest) {
-            rest = behind;
-            if line.field == Field::Other {
-                continue;
-            }
-            read = self.line(&line, name);
-            if read.is_err() {
-                break;
-            }
-        }
-        let taken = bytes.len().wrapping_sub(rest.len());
+        let (taken, read) = field::lines(bytes, |line| self.line(line, name));
         // A fault ends the head behind its line.
         self.len = self.len.wrapping_add(taken);
         if taken > 0 {
             self.fields.left_out();
         }
         read.map_err(Outcome::Ambiguous)?;
-        if rest.starts_with(b"\r\n") {
+        if bytes
+            .get(taken..)
+            .is_some_and(|rest| rest.starts_with(b"\r\n"))
+        {
             self.len = self.len.wrapping_add(2);
             return Err(self.finish());
         }

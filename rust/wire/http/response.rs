@@ -11,6 +11,7 @@
 use super::behind_visible;
 use super::caching::Caching;
 use super::caching::Directives;
+use super::field;
 use super::field::Event;
 use super::field::Field;
 use super::field::Fields;
@@ -294,19 +295,7 @@ impl FieldsParser {
         // A section that is nearly too long is counted byte by byte.
         let room = MAX_HEAD.saturating_sub(self.len).min(bytes.len());
         let bytes = bytes.get(..room).unwrap_or_default();
-        let mut rest = bytes;
-        let mut read = Ok(());
-        while let Some((line, behind)) = Line::read(rest) {
-            rest = behind;
-            if line.field == Field::Other {
-                continue;
-            }
-            read = self.line(&line, name);
-            if read.is_err() {
-                break;
-            }
-        }
-        let taken = bytes.len().wrapping_sub(rest.len());
+        let (taken, read) = field::lines(bytes, |line| self.line(line, name));
         // A fault ends the section behind its line.
         self.len = self.len.wrapping_add(taken);
         if taken > 0 {
