@@ -10,6 +10,10 @@
 //! last was answered, a response without a length. Numbers are those of the owner's stack.
 
 use crate::wire::http::answer::Answer;
+use crate::wire::http::answer::MAX_BODY;
+use crate::wire::http::head::Body;
+use crate::wire::http::head::Head;
+use crate::wire::http::head::Method;
 use crate::wire::tcp::seq;
 
 /// How far an exchange is.
@@ -48,6 +52,23 @@ pub struct Request {
     pub len: u32,
     /// The method is HEAD.
     pub head: bool,
+}
+
+impl Request {
+    /// What a head begins; `None`: what follows may be no HTTP, or nothing may follow, or where it ends
+    /// is not said.
+    pub fn of(head: &Head) -> Option<Self> {
+        let other = head.upgrade || head.method == Method::Connect;
+        let body = match head.body {
+            Body::None => 0,
+            Body::Length(n) if n <= MAX_BODY && !head.expect_continue => n as u32,
+            Body::Length(_) | Body::Chunked => return None,
+        };
+        (!other && head.keep_alive).then_some(Self {
+            len: (head.len as u32).checked_add(body)?,
+            head: head.method == Method::Head,
+        })
+    }
 }
 
 /// What is to be read of a response, from a place in a segment on.
@@ -158,6 +179,9 @@ impl Exchange {
 #[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::*;
+    use crate::wire::http::head::HeadParser;
+    use crate::wire::http::head::Outcome;
+    use crate::wire::http::head::Progress;
 
     const C: u32 = 0xffff_ff00;
     const S: u32 = 0xffff_fff0;
@@ -177,6 +201,36 @@ mod tests {
         move |want, _| match want {
             Want::Head { .. } => Some(Part::Head(n, answer)),
             Want::Chunk => None,
+        }
+    }
+
+    #[test]
+    fn requests_that_say_where_they_end() {
+        let of = |text: &[u8]| match HeadParser::new().feed(text, b"homing") {
+            Progress::Done(Outcome::Head(head)) => Request::of(&head),
+            other => panic!("{other:?}"),
+        };
+        let some = |len, head| Some(Request { len, head });
+        assert_eq!(of(b"GET / HTTP/1.1\r\n\r\n"), some(18, false));
+        assert_eq!(of(b"HEAD / HTTP/1.1\r\n\r\n"), some(19, true));
+        assert_eq!(
+            of(b"PUT / HTTP/1.1\r\nContent-Length: 7\r\n\r\n"),
+            some(37 + 7, false)
+        );
+        assert_eq!(
+            of(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
+            some(42, false)
+        );
+        for text in [
+            &b"GET / HTTP/1.0\r\n\r\n"[..],
+            b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+            b"GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n",
+            b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+            b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n",
+            b"PUT / HTTP/1.1\r\nContent-Length: 4294967296\r\n\r\n",
+        ] {
+            assert_eq!(of(text), None);
         }
     }
 

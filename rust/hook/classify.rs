@@ -35,6 +35,8 @@ pub(super) struct Tcp<'c> {
     pub(super) seg: Segment,
     /// Bytes of payload.
     pub(super) payload_len: u32,
+    /// It may be several segments in one packet.
+    pub(super) merged: bool,
     /// Device it came by; 0 on the way out.
     pub(super) ifindex: u32,
     /// Bytes that the farm's network carries.
@@ -170,6 +172,7 @@ pub(super) fn closer<'c>(
         ttl: if six { hops } else { ttl },
         seg,
         payload_len: p.payload_len,
+        merged: v.gso,
         ifindex: v.ifindex,
         fabric_mtu: config.farm.fabric_mtu,
     })
@@ -262,6 +265,7 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
         ttl: ip.ttl,
         seg,
         payload_len: payload_len as u32,
+        merged: gso,
         ifindex,
         fabric_mtu: config.farm.fabric_mtu,
     })

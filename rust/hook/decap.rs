@@ -444,7 +444,12 @@ fn take(
         .flows
         .store(guard, tuple, &terms, status, now, &net.edits)
         .map_err(|_| Reason::FlowFull)?;
-    exchange::begin(host, guard, &flow, tuple, &terms);
+    let first = inner
+        .seg
+        .as_ref()
+        .map(|seg| inner.end.wrapping_sub(seg.seq));
+    let whole = first.filter(|_| has(HandOff::WHOLE));
+    exchange::begin(host, guard, &flow, tuple, &terms, whole);
     Ok(())
 }
 

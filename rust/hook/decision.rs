@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     decide::{
+        exchange::Request,
         health::{self, Count, Standing},
         limits::MEMBERS_MAX,
         load,
@@ -70,6 +71,8 @@ pub(super) enum Asked {
         cookie: CookieValue,
         /// The method is HEAD.
         head: bool,
+        /// Where the request ends, if it says so.
+        request: Option<Request>,
     },
     /// Nothing that we read as HTTP.
     Unknown,

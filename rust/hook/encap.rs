@@ -26,6 +26,8 @@ pub(super) enum With {
     Relay,
     /// The hand-off option.
     HandOff,
+    /// The hand-off option; and the packet is one whole request, see [`HandOff::WHOLE`].
+    WholeHandOff,
     /// The hand-off option, and the wish to hear what the owner's socket has.
     KeptHandOff,
 }
@@ -171,6 +173,7 @@ fn option(
             | bit(t.tsecr.is_some(), HandOff::TSTAMP)
             | bit(t.ecn, HandOff::ECN)
             | bit(with == With::KeptHandOff, HandOff::KEPT)
+            | bit(with == With::WholeHandOff, HandOff::WHOLE)
             | bit(t.insert, HandOff::NEW_SESSION)
             | bit(t.taken_over, HandOff::TAKEN_OVER)
             | bit(t.session.is_some(), HandOff::HAS_SID),

@@ -28,22 +28,31 @@ use crate::{
         addr::Tuple,
         control::{self, Resting, MAX_RESTING},
         http::{
-            answer::{AnswerParser, ChunkParser, MAX_BODY},
-            head::{Body, Method, Outcome},
+            answer::{AnswerParser, ChunkParser},
+            head::Outcome,
         },
         plain::Plain,
         tcp::flags,
     },
 };
 
-/// Begins to follow a connection that was handed over. Without memory it is not followed.
-pub(super) fn begin(host: &Host, guard: &Guard, flow: &Flow, tuple: &Tuple, terms: &Terms) {
+/// Begins to follow a connection that was handed over. `whole`: with one whole request of so many
+/// bytes, by another method than HEAD. Without memory it is not followed.
+pub(super) fn begin(
+    host: &Host,
+    guard: &Guard,
+    flow: &Flow,
+    tuple: &Tuple,
+    terms: &Terms,
+    whole: Option<u32>,
+) {
     let net = &host.net;
-    let from = Exchange::new(
-        terms.client_isn.wrapping_add(1),
-        terms.cookie.wrapping_add(1),
-    );
-    if net.exchanges.begin(guard, tuple, from).is_ok() {
+    let first = terms.client_isn.wrapping_add(1);
+    let mut from = Exchange::new(first, terms.cookie.wrapping_add(1));
+    if let Some(len) = whole {
+        from.on_client(first, len, |_| Some(Request { len, head: false }));
+    }
+    if net.exchanges.begin(guard, tuple, from, first).is_ok() {
         flow.on(net.uptime(), |f| f.set_followed(true));
     }
 }
@@ -76,20 +85,10 @@ pub(super) fn client(
 fn request(packet: &Packet, p: &Plain, offset: u32, name: &[u8]) -> Option<Request> {
     let at = p.payload().checked_add(offset as usize)?;
     let len = p.payload_len.checked_sub(offset)? as usize;
-    let Some(Outcome::Head(head)) = super::request::read_head(packet, at, len, name) else {
-        return None;
-    };
-    // What follows may be no HTTP, or may not follow.
-    let other = head.upgrade || head.method == Method::Connect;
-    let body = match head.body {
-        Body::None => 0,
-        Body::Length(n) if n <= MAX_BODY && !head.expect_continue => n as u32,
-        Body::Length(_) | Body::Chunked => return None,
-    };
-    (!other && head.keep_alive).then_some(Request {
-        len: (head.len as u32).checked_add(body)?,
-        head: head.method == Method::Head,
-    })
+    match super::request::read_head(packet, at, len, name) {
+        Some(Outcome::Head(head)) => Request::of(&head),
+        _ => None,
+    }
 }
 
 /// A segment of the local stack, on a connection that is followed. In its own numbers.

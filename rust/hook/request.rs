@@ -19,7 +19,7 @@ use super::{
     refuse, //
 };
 use crate::{
-    decide::{assemble::Added, limits, reason::Reason},
+    decide::{assemble::Added, exchange::Request, limits, reason::Reason},
     kapi::{
         hash::Ref,
         nf::{HookPacket, Verdict},
@@ -34,10 +34,18 @@ use crate::{
     },
     wire::{
         addr::Tuple,
-        http::head::{HeadParser, Method, Outcome, Progress},
+        http::head::{Head, HeadParser, Method, Outcome, Progress},
         tcp::flags,
     },
 };
+
+fn http(head: &Head) -> Asked {
+    Asked::Http {
+        cookie: head.cookie,
+        head: head.method == Method::Head,
+        request: Request::of(head),
+    }
+}
 
 /// Counts how reading ended and says what it means for the decision.
 fn asked(host: &Host, outcome: Outcome) -> Asked {
@@ -45,10 +53,7 @@ fn asked(host: &Host, outcome: Outcome) -> Asked {
     match outcome {
         Outcome::Head(head) => {
             net.count(Reason::Request);
-            return Asked::Http {
-                cookie: head.cookie,
-                head: head.method == Method::Head,
-            };
+            return http(&head);
         }
         Outcome::NotHttp(_) => net.count(Reason::NotHttp),
         Outcome::Ambiguous(_) => net.count(Reason::Ambiguous),
@@ -142,18 +147,17 @@ pub(super) fn give(
         host.net.count(Reason::PassLocal);
         return packet.accept();
     }
+    // Of a packet that is sent on in several each would say so.
+    let with = match asked {
+        Asked::Http {
+            request: Some(Request { len, head: false }),
+            ..
+        } if len == tcp.payload_len && !tcp.merged => With::WholeHandOff,
+        _ => With::HandOff,
+    };
     let (packet, verdict) = packet.steal();
     let (tuple, l4) = (&hs.tuple, tcp.l4());
-    encap::relay(
-        host,
-        guard,
-        config,
-        packet,
-        tuple,
-        l4,
-        &terms,
-        With::HandOff,
-    );
+    encap::relay(host, guard, config, packet, tuple, l4, &terms, with);
     verdict
 }
 
@@ -296,10 +300,7 @@ pub(super) fn again(
 ) {
     waiting.reread();
     let asked = match read(&mut waiting, service) {
-        Some(Outcome::Head(head)) => Asked::Http {
-            cookie: head.cookie,
-            head: head.method == Method::Head,
-        },
+        Some(Outcome::Head(head)) => http(&head),
         _ => Asked::Unknown,
     };
     decide(host, guard, config, service, waiting, asked, true);

@@ -31,14 +31,16 @@ impl Exchanges {
         Ok(Self(Table::new(limits::FLOWS_CEILING)?))
     }
 
-    /// Begins to follow a connection. Any context.
+    /// Begins to follow a connection whose first request begins at the client's number `first`. Any
+    /// context.
     ///
     /// # Errors
     ///
     /// Those of the table: then it is not followed.
-    pub(crate) fn begin(&self, guard: &Guard, tuple: &Tuple, from: Exchange) -> Result {
+    pub(crate) fn begin(&self, guard: &Guard, tuple: &Tuple, from: Exchange, first: u32) -> Result {
         self.end(guard, tuple);
-        self.0.insert(guard, tuple, Followed::new(from))?;
+        // Before the first request there is nothing to tell.
+        self.0.insert(guard, tuple, Followed::new(from, first))?;
         Ok(())
     }
 

@@ -247,19 +247,19 @@ fn whole(e: Exchange) -> bool {
 #[test]
 fn nobody_sees_a_connection_at_rest_between_a_request_and_its_response() {
     loom::model(|| {
-        let f = Arc::new(Followed::new(Exchange::new(10, 20)));
+        let f = Arc::new(Followed::new(Exchange::new(10, 20), 10));
         let (_, seen) = both(&f, asked, Followed::now);
         assert!(whole(seen), "{seen:?}");
     });
     loom::model(|| {
-        let f = Arc::new(Followed::new(Exchange::new(10, 20)));
+        let f = Arc::new(Followed::new(Exchange::new(10, 20), 10));
         asked(&f);
         let (_, seen) = both(&f, answered, Followed::now);
         assert!(whole(seen), "{seen:?}");
         assert_eq!(f.now().phase, Phase::Rest);
     });
     loom::model(|| {
-        let f = Arc::new(Followed::new(Exchange::new(10, 20)));
+        let f = Arc::new(Followed::new(Exchange::new(10, 20), 10));
         both(&f, asked, answered);
         assert!(whole(f.now()), "{:?}", f.now());
     });
@@ -268,7 +268,7 @@ fn nobody_sees_a_connection_at_rest_between_a_request_and_its_response() {
 #[test]
 fn both_sides_at_once_is_nothing_known() {
     loom::model(|| {
-        let f = Arc::new(Followed::new(Exchange::new(10, 20)));
+        let f = Arc::new(Followed::new(Exchange::new(10, 20), 10));
         let (_, over) = both(&f, asked, |f| f.on(|e| e.phase = Phase::Lost));
         assert_eq!(over.phase, Phase::Lost);
         // Whatever the other side was told, it is over.

@@ -52,14 +52,13 @@ const fn from_word(word: u32) -> Phase {
 }
 
 impl Followed {
-    /// It begins so.
-    pub(super) fn new(from: Exchange) -> Self {
+    /// It begins so; the entry member knows of what is before the client's number `told`.
+    pub(super) fn new(from: Exchange, told: u32) -> Self {
         Self {
             word: Atomic::new(to_word(from.phase)),
             asked: Atomic::new(from.asked),
             answered: Atomic::new(from.answered),
-            // Before the first request there is nothing to tell.
-            told: Atomic::new(from.asked),
+            told: Atomic::new(told),
         }
     }
 

@@ -62,6 +62,9 @@ impl HandOff {
     /// The packet is made of bytes that the entry member has acknowledged and keeps: the owner
     /// says what its socket has of them.
     pub const KEPT: u8 = 0x40;
+    /// The packet is one whole request, by another method than HEAD, and the client may make another
+    /// when it is answered: the owner need not read it.
+    pub const WHOLE: u8 = 0x80;
 
     /// The byte that means "no window scaling" on the wire.
     const NO_WSCALE: u8 = 0xff;
@@ -157,6 +160,7 @@ mod tests {
             HandOff::HAS_SID,
             HandOff::TAKEN_OVER,
             HandOff::KEPT,
+            HandOff::WHOLE,
         ];
         for (i, flag) in flags.into_iter().enumerate() {
             assert_eq!(flag, 1 << i);
