@@ -8,7 +8,7 @@
  *                     on one connection, or on one for each unit
  *   load frames DEVICE N WARM FILE                N units: one frame each, from FILE in turn
  *   load netlink N WARM FILE                      N units: one generic netlink message each, from FILE in
- *                     turn, and its answer is read
+ *                     turn, and its answer or acknowledgement is read
  *   load idle N                                   N units: a second of sleep each
  *
  * FILE for frames and messages: each with a 16-bit length before it, the host's byte order. WARM units come before the
@@ -313,6 +313,10 @@ static int netlink(char **words)
 	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
 	static union {
 		struct nlmsghdr head;
+		struct {
+			struct nlmsghdr head;
+			struct nlmsgerr said;
+		} error;
 		char bytes[1 << 13];
 	} answer;
 	uint16_t len;
@@ -322,7 +326,8 @@ static int netlink(char **words)
 			begin();
 		memcpy(&len, buffer + at, sizeof(len));
 		if (send(fd, buffer + at + 2, len, 0) != len ||
-		    recv(fd, &answer, sizeof(answer), 0) <= 0 || answer.head.nlmsg_type == NLMSG_ERROR)
+		    recv(fd, &answer, sizeof(answer), 0) <= 0 ||
+		    (answer.head.nlmsg_type == NLMSG_ERROR && answer.error.said.error))
 			failed++;
 		at += 2 + len;
 		if (at >= size)

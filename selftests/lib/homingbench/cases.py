@@ -10,7 +10,7 @@ import random
 import re
 import time
 
-from homingtest import capture, cli, genl, layout, netns, rawip, rawtcp, shell, tap
+from homingtest import capture, cli, genl, layout, netns, rawip, rawtcp, shell, spec, tap
 
 from . import frames, peers
 from .stage import BACKEND, BALANCER, FARM, WARM, request
@@ -40,6 +40,18 @@ def arrives(stage, data, ethertype):
                 raw.send(data)
         time.sleep(0.2)
     tap.true(data in [frame[:len(data)] for frame in seen.frames()], "the frame arrived unchanged")
+
+
+@case("state", HOMING, BARE)
+def states(stage):
+    """A state message from one member to another: a farm at rest that has stored nothing."""
+    before = {member: cli.stats(member) for member in FARM} if stage.homing else {}
+    # Ten a second from each member to each of the two others.
+    stage.run("state-message", "between members", {}, "client", 20 * 60, 0, "idle", 20)
+    if stage.homing:
+        moved = [cli.changed(old, cli.stats(member)) for member, old in before.items()]
+        # And what passed while nothing was counted.
+        tap.within(sum(counters["state_sent"] for counters in moved), 1100, 1900, "state messages in 20 s and a little")
 
 
 @case("bystander", HOMING, BARE)
@@ -239,7 +251,6 @@ def idle(stage):
     stage.run("second", "at rest", {}, "client", 20, 0, "idle", 20)
     if stage.homing:
         moved = [cli.changed(old, cli.stats(member)) for member, old in before.items()]
-        # Ten a second from each member to each of the two others, and what passed while nothing was counted.
         tap.within(sum(counters["state_sent"] for counters in moved), 1100, 1900, "state messages in 20 s and a little")
 
 
@@ -288,6 +299,23 @@ def others(stage):
         with contextlib.ExitStack() as stack:
             stack.enter_context(peers.proxy(name))
             through(stage, name, cookie="SRV=m5" if name == "haproxy" else None)
+
+
+@case("association", HOMING)
+def associations(stage):
+    """An association that a program stores here; one that is changed here and told to two other members."""
+    names, asker = genl.constants(), spec.Spec("m1")
+    keys = [b"a key!\0\0" + number.to_bytes(8, "big") for number in range(2200)]
+    stored = {"home": 1, "origin": 1, "version": 1, "state": 1, "group": 0}
+
+    def messages(operation, **values):
+        return [asker.socket.message(names[f"HOMING_CMD_SESSION_{operation}"], b"".join(
+            asker.encode("session", name, value) for name, value in {"key": key, **values}.items()), genl.NLM_F_ACK)
+                for key in keys]
+    stage.messages("association-stored", "between members", messages("SET", **stored),
+                   expect={"m1": {"push_sent": 0}, "m2": {"push_received": 0}})
+    stage.messages("association-told", "between members", messages("MOVE", home=2),
+                   expect={"m1": {"session_moved": 1, "push_sent": 2}, "m2": {"push_received": 1}, "m3": {"push_received": 1}})
 
 
 @case("lookup", HOMING, each=False)

@@ -75,7 +75,21 @@ def table(result):
             lines += [f"### {entry['group']}", "", "| slab cache | bytes a unit |", "|---|---:|"]
             lines += [f"| {cache} | {by:,.1f} |" for cache, by in sorted(entry["grown"].items(), key=lambda p: -p[1])]
             lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *spread_over(result.get("rough", {}))])
+
+
+def spread_over(rough):
+    """The lines about processors: what two do against one, with the module and without."""
+    if not rough:
+        return []
+    few, many = sorted(rough["homing"], key=int)
+    lines = ["### by the wall clock: ROUGH, for how it spreads over processors alone", "",
+             f"| unit | a second, {few} processor | {many} | times | without the module, times |", "|---|---:|---:|---:|---:|"]
+    for name, rate in rough["homing"][few].items():
+        plain = rough["bare"][many][PLAIN[name.split("-", 1)[0]]] / rough["bare"][few][PLAIN[name.split("-", 1)[0]]]
+        more = rough["homing"][many][name]
+        lines.append(f"| {name} | {rate:,.0f} | {more:,.0f} | {more / rate:.2f} | {plain:.2f} |")
+    return [*lines, ""]
 
 
 def compare(old, new):

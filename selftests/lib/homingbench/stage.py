@@ -47,12 +47,12 @@ def request(cookie=None, path="/", body=0):
 class Stage:
     """The farm, once for all cases of a boot."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, scale=None):
         self.kind = kind  # "homing", or "bare" without the module
         self.homing = kind == "homing"
         self._segments = 0
         self._file = open(f"{OUT}/results", "w", encoding="ascii")
-        farm.up(3, self.homing, "none")
+        farm.up(3, self.homing, "none", scale=scale)
         for name in (BALANCER, BACKEND):
             topology.add_member(name)
         for name in (*FARM, BACKEND):
@@ -177,11 +177,11 @@ class Stage:
         frames.write("/tmp/bench-frames", found)
         self.run(name, group, expect or {}, ns, n, warm, "frames", device, n, warm, "/tmp/bench-frames")
 
-    def messages(self, name, group, found, n=2000, warm=200, ns="m1"):
+    def messages(self, name, group, found, n=2000, warm=200, ns="m1", expect=None):
         """Sends generic netlink messages in a namespace, and reads their answers."""
         from . import frames
         frames.write("/tmp/bench-messages", found)
-        self.run(name, group, {}, ns, n, warm, "netlink", n, warm, "/tmp/bench-messages")
+        self.run(name, group, expect or {}, ns, n, warm, "netlink", n, warm, "/tmp/bench-messages")
 
     def last_ack(self, data, where="m1", device="eth0"):
         """(open connection, the client's last bare ACK as it arrived at `where`) after two requests."""
