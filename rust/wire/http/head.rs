@@ -6,7 +6,9 @@
 //! Feeding must begin at a known offset of the stream, the first byte of a connection or the
 //! first behind a complete request: never at "a packet that starts like HTTP".
 
+use super::behind_ascii;
 use super::behind_visible;
+use super::behind_visible_slowly;
 use super::cookie::CookieScan;
 use super::cookie::CookieValue;
 use super::field;
@@ -246,7 +248,10 @@ impl HeadParser {
     /// Takes a whole request line of HTTP/1.1 that asks for a path; how many bytes that were.
     fn request_line(&mut self, bytes: &[u8]) -> Option<usize> {
         let (method, rest) = bytes.split_at_checked(token_len(bytes))?;
-        let rest = behind_visible::<0x21>(rest.strip_prefix(b" /")?);
+        let mut rest = behind_ascii::<0x21>(rest.strip_prefix(b" /")?);
+        if rest.first() != Some(&b' ') {
+            rest = behind_visible_slowly::<0x21>(rest);
+        }
         let rest = rest.strip_prefix(b" HTTP/1.1\r\n")?;
         if method.is_empty() || method.len() > Word::CAPACITY {
             return None;
