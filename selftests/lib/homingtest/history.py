@@ -114,7 +114,8 @@ def no_return(sid, ops, orders, settle):
 def bounded_loss(ops, faults):
     """Nothing fails in quiet times, and a power failure costs each session one request at most."""
     failed = [op for op in ops if op.get("error")]
-    wrong = [f"op {op['op']} failed although nothing had happened: {op['error']}"
+    wrong = [f"op {op['op']} ({'a body' if 'sent' in op else 'a request'} of session {str(op.get('sid'))[:8]}, from "
+             f"{op['start']:.1f} to {op['end']:.1f} s) failed although nothing had happened: {op['error']}"
              for op in failed if not faults.touch(op["start"], op["end"])]
     for start, end in faults.kills:
         count = {}
