@@ -20,7 +20,7 @@ class Nemesis:
         self.chance, self.recorder = random.Random(seed), history.Recorder(file)
         machine.entry(*MEMBERS)
         hashes = {"1M": hashlib.sha256(machine.big()).hexdigest()}
-        self.clients = nemesis.Clients(self.recorder, hashes, seed, workers=2, each=4, seconds=machines.SECONDS)
+        self.clients = nemesis.Clients(self.recorder, hashes, seed, workers=2, each=8, seconds=machines.SECONDS)
 
     def run(self, events):
         """Does the events, each to a machine by chance; then writes down what the machines have."""
