@@ -26,3 +26,15 @@ kernel_reports() {
 	fi
 	return "$found"
 }
+
+# emulator_fault LOG: whether the first report is of an int3 where the memory holds none, the mark of
+# QEMU's processors in parallel (TCG): one of them writes an int3 over an instruction and takes it
+# away again, as the kernel changes its own text; another, that translates the page between QEMU's
+# throwing away of what was translated and the write itself, keeps the int3 for good. A real int3
+# leaves "cc" before the byte in brackets.
+emulator_fault() {
+	tr -d '\r' <"$1" | awk -v start="$REPORT_START" -v what="$REPORT_WHAT" '
+		!seen && $0 ~ start "(" what ")" { if ($0 !~ /Oops: int3: /) exit; seen = 1 }
+		seen && / Code: / { fault = match($0, /[0-9a-f][0-9a-f] <[0-9a-f][0-9a-f]>/) && substr($0, RSTART, 2) != "cc"; exit }
+		END { exit !fault }'
+}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What other software puts beside the module: an XDP program, a program that has packets queued to it.
+"""What other software puts beside the module: an XDP program, a program that has packets queued to it,
+other users of netfilter.
 
-bpf(2), linux/netfilter/nfnetlink_queue.h.
+bpf(2), linux/netfilter/nfnetlink_queue.h, linux/udp.h.
 """
 
 import contextlib
@@ -11,10 +12,11 @@ import socket
 import struct
 import threading
 
-from . import netns
+from . import netns, shell
 
 _SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 _PROG_LOAD, _LINK_CREATE, _TYPE_XDP, _ATTACH_XDP, _SKB_MODE = 5, 28, 6, 37, 2
+_UDP_ENCAP, _UDP_ENCAP_L2TPINUDP = 100, 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -40,6 +42,30 @@ def generic_xdp(ns, device):
     finally:
         os.close(link)
         os.close(program)
+
+
+@contextlib.contextmanager
+def same_text():
+    """For the body, other software has netfilter hooks wherever the module has, and UDP tunnels.
+
+    So the kernel does not change its own text (the static keys nf_hooks_needed, ingress_needed_key and
+    udp_encap_needed_key) as the module comes and goes, which QEMU's emulated processors do not bear when there
+    are several: docs/testing.md.
+    """
+    with contextlib.ExitStack() as stack:
+        shell.run("ip", "netns", "add", "other")
+        stack.callback(shell.run, "ip", "netns", "delete", "other")
+        shell.run("ip", "link", "set", "lo", "up", ns="other")
+        chains = "".join(f"chain {hook} {{ type filter hook {hook} priority 0; }}\n"
+                         for hook in ("prerouting", "input", "output"))
+        shell.run("nft", "-f", "-", ns="other", stdin=f"table inet other {{\n{chains}}}\n" + """table netdev other {
+            chain ingress { type filter hook ingress device lo priority 0; }
+        }""")
+        with netns.inside("other"):
+            for family in (socket.AF_INET, socket.AF_INET6):
+                tunnel = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                tunnel.setsockopt(socket.IPPROTO_UDP, _UDP_ENCAP, _UDP_ENCAP_L2TPINUDP)
+        yield
 
 
 class Queue:
