@@ -444,11 +444,12 @@ fn take(
         .flows
         .store(guard, tuple, &terms, status, now, &net.edits)
         .map_err(|_| Reason::FlowFull)?;
-    let first = inner
+    // Only what begins the connection can be its whole first request.
+    let whole = inner
         .seg
         .as_ref()
+        .filter(|seg| has(HandOff::WHOLE) && seg.seq == h.client_isn.wrapping_add(1))
         .map(|seg| inner.end.wrapping_sub(seg.seq));
-    let whole = first.filter(|_| has(HandOff::WHOLE));
     exchange::begin(host, guard, &flow, tuple, &terms, whole);
     Ok(())
 }
