@@ -150,6 +150,10 @@ pub const SUSPECT_INTERVALS: u64 = 2;
 /// softirq is shorter.
 pub const DOWN_MS: u64 = 1_000;
 
+/// Intervals of our own that have to end meanwhile. After a pause of ours, another that sends at the
+/// same interval is heard within two.
+pub const DOWN_INTERVALS: u32 = 3;
+
 /// Seconds of a home's silence for which the requests of its sessions wait, where they are to and
 /// nothing else is configured.
 pub const HOME_WAIT_S: u32 = 10;

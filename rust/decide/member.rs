@@ -7,6 +7,7 @@
 //! only, or a pause of the listener itself, looks the same. Times are milliseconds of a clock that
 //! only goes forward.
 
+use crate::decide::limits::DOWN_INTERVALS;
 use crate::decide::limits::DOWN_MS;
 use crate::decide::limits::MEMBER_WORDS;
 use crate::decide::limits::SLOW_START_LEAST;
@@ -57,6 +58,8 @@ pub enum Liveness {
 pub struct Seen {
     /// When its last state message came; before the first, when we began to listen for it.
     pub last_heard_ms: u64,
+    /// Intervals of ours that have ended since without its being heard.
+    pub missed: u32,
     /// What it last said of itself, or the operator of it.
     pub admin: AdminState,
     /// It has been told all that the others know since it came up.
@@ -176,13 +179,15 @@ pub fn deaf(
 /// How a member is.
 ///
 /// Down needs silence for [`Times::down_ms`] here, and that most of the members heard here do not
-/// hear it either; in a farm of two, or if we hear nobody, silence alone.
+/// hear it either; in a farm of two, or if we hear nobody, silence alone. Silence is what we have
+/// listened to: after a pause of our own, as of a machine that is moved, it begins anew.
 pub fn liveness(seen: &Seen, now_ms: u64, times: &Times, votes: &Votes) -> Liveness {
     if seen.admin == AdminState::Down {
         return Liveness::Down;
     }
     if !heard(seen, now_ms, times) {
-        let long = now_ms.saturating_sub(seen.last_heard_ms) >= times.down_ms;
+        let long = now_ms.saturating_sub(seen.last_heard_ms) >= times.down_ms
+            && seen.missed >= DOWN_INTERVALS;
         return if long && votes.silent() {
             Liveness::Down
         } else {
@@ -306,6 +311,7 @@ mod tests {
     const T0: u64 = 50_000;
     const SEEN: Seen = Seen {
         last_heard_ms: T0,
+        missed: DOWN_INTERVALS,
         admin: AdminState::Up,
         joined: true,
     };
@@ -394,6 +400,16 @@ mod tests {
         // Silence is worse than what it said last.
         assert_eq!(at(AdminState::Up, false, 300), Liveness::Suspect);
         assert_eq!(at(AdminState::Draining, true, 5000), Liveness::Down);
+    }
+
+    #[test]
+    fn a_pause_of_our_own_is_no_silence() {
+        for missed in 0..DOWN_INTERVALS {
+            let seen = Seen { missed, ..SEEN };
+            let state = liveness(&seen, T0 + 60_000, &Times::default(), &votes(0, 0));
+            assert_eq!(state, Liveness::Suspect);
+        }
+        assert_eq!(after(60_000, votes(0, 0)), Liveness::Down);
     }
 
     #[test]

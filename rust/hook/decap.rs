@@ -299,13 +299,24 @@ fn accept(
             }
         },
         Route::HandOff(h) => {
-            let known = flow.filter(|f| f.client_isn() == h.client_isn);
+            let mut known = flow.filter(|f| f.client_isn() == h.client_isn);
+            if let Some(flow) = known.filter(|f| f.owner() != config.local) {
+                // It came in here, too, and was given to another member.
+                let status = flow.status();
+                if status.state != State::Decided || status.kept() {
+                    if status.state != State::Closed {
+                        directory::not_ours(host, guard, config, sender, tuple);
+                    }
+                    return Err(Reason::TunnelNoFlow);
+                }
+                // That member has not said that it has it. It may be the sender itself: two that have
+                // decided for each other would both wait for ever.
+                net.flows.remove(guard, flow, &net.edits);
+                known = None;
+            }
             if let Some(flow) = known {
                 // The option is repeated until we have acknowledged it: handling it twice is
                 // harmless.
-                if flow.owner() != config.local {
-                    return Err(Reason::TunnelNoFlow);
-                }
                 flow.touch(now);
             } else {
                 let service = service.ok_or(Reason::TunnelNotService)?;

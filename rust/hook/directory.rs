@@ -254,6 +254,26 @@ fn found(
     }
 }
 
+/// Another member's connection whose first segment, which begins behind the client's number
+/// `client_isn`, comes in here once more: its owner has listed it. From now on its packets are relayed.
+pub(super) fn begun(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    tuple: &Tuple,
+    client_isn: u32,
+) -> Option<Terms> {
+    let entry = host.net.directory.get(guard, tuple)?;
+    let (owner, isn) = entry.owner();
+    if isn != client_isn || !is_current(config, &entry) {
+        return None;
+    }
+    match found(host, guard, config, tuple, owner, isn) {
+        Known::Elsewhere(terms) => Some(terms),
+        Known::No | Known::Gone => None,
+    }
+}
+
 /// Another member asks whose a connection is. Under RCU.
 pub(super) fn asked(host: &Host, guard: &Guard, config: &Config, from: &Member, tuple: &Tuple) {
     host.net.count(Reason::Asked);
@@ -329,7 +349,12 @@ pub(super) fn not_here(
     client_isn: u32,
 ) {
     tell(host, guard, config, tuple, client_isn);
-    push::send(host, guard, config, from, |buf, header| {
+    not_ours(host, guard, config, from, tuple);
+}
+
+/// The member that sends packets of a connection here is told that it is not this one's. Under RCU.
+pub(super) fn not_ours(host: &Host, guard: &Guard, config: &Config, to: &Member, tuple: &Tuple) {
+    push::send(host, guard, config, to, |buf, header| {
         control::emit_unknown(buf, header, tuple)
     });
 }
@@ -354,12 +379,26 @@ pub(super) fn tell(host: &Host, guard: &Guard, config: &Config, tuple: &Tuple, c
 /// The owner of a connection says that it does not have it. Under RCU.
 pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple) {
     let net = &host.net;
-    if let Some(flow) = net.flows.get(guard, tuple) {
-        let live = flow.status().state == State::Live;
+    let Some(flow) = net.flows.get(guard, tuple) else {
+        return;
+    };
+    if flow.owner() != from.id() {
+        return;
+    }
+    let (status, terms) = (flow.status(), flow.terms());
+    let keep = match status.state {
+        // It is decided on anew with the client's repetition.
+        State::Decided if !terms.taken_over => status.kept(),
         // What can go on elsewhere is kept; of the rest others may know more.
-        if flow.owner() == from.id() && live && !lost::keep(host, guard, &flow) {
-            net.flows.remove(guard, flow, &net.edits);
-        }
+        State::Decided | State::Live => lost::keep(host, guard, &flow),
+        // A tombstone guards against late copies of the first segment, as long as its cookie is good.
+        State::Closed => net.keys.read(guard).is_some_and(|keys| {
+            keys.verify_cookie(tuple, terms.client_isn, terms.cookie, None, net.now_s())
+                .is_some()
+        }),
+    };
+    if !keep {
+        net.flows.remove(guard, flow, &net.edits);
     }
 }
 
@@ -463,6 +502,9 @@ impl Lister {
         flow: &Ref<'_, Tuple, Flow>,
         now: u32,
     ) {
+        if flow.status().followed() && directory::again(flow.key().client_port, self.last, now) {
+            exchange::again(host, guard, flow);
+        }
         let view = *self.view.get_or_insert_with(|| view(config));
         if due(flow, flow.key(), view, self.last, now) && !self.batch.push(flow.key()) {
             self.send(host, guard, config);

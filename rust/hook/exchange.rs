@@ -15,6 +15,7 @@ use crate::{
         shift::Outgoing,
     },
     kapi::{
+        hash::Ref,
         skb::Packet,
         tcp::{self as stack, Socket},
     },
@@ -219,6 +220,14 @@ pub(super) fn tell(host: &Host, guard: &Guard, config: &Config, batch: &Batch) {
         if n > 0 {
             send(out.get(..n).unwrap_or_default());
         }
+    }
+}
+
+/// Has the entry member of a connection told once more, with the next sweep, that it is at rest, if it
+/// is: what was said may have got lost. Under RCU.
+pub(super) fn again(host: &Host, guard: &Guard, flow: &Ref<'_, Tuple, Flow>) {
+    if let Some(followed) = host.net.exchanges.get(guard, flow.key()) {
+        followed.tell_again(flow.client_isn().wrapping_add(1));
     }
 }
 

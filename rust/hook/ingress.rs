@@ -529,9 +529,17 @@ fn before_request(
             }
             return done(packet);
         }
+        let isn = s.seq.wrapping_sub(1);
+        if let Some(terms) = directory::begun(host, guard, config, &tcp.tuple, isn) {
+            // It came in elsewhere before: a second decision would run the request twice.
+            let (packet, verdict) = packet.steal();
+            let (tuple, l4) = (&tcp.tuple, tcp.l4());
+            encap::relay(host, guard, config, packet, tuple, l4, &terms, With::Relay);
+            return verdict;
+        }
         let hs = Handshake {
             tuple: tcp.tuple,
-            client_isn: s.seq.wrapping_sub(1),
+            client_isn: isn,
             cookie: s.ack.wrapping_sub(1),
             tsecr: s.options.timestamps.map(|t| t.1),
             agreed,

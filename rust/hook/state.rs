@@ -219,7 +219,7 @@ fn fell(config: &Config, member: &Member) {
 
 /// The member has said something.
 pub(super) fn heard(member: &Member) {
-    member.live.heard_ms.store(time::boot_ms().max(1), Relaxed);
+    member.live.heard(time::boot_ms());
 }
 
 /// A state message has arrived.
@@ -307,6 +307,7 @@ fn tables(host: &Host) {
 fn announce(host: &Host, guard: &Guard, config: &Config) {
     let clock = host.net.clock(config);
     for member in &config.members {
+        member.live.count_missed(!member.is_heard(&clock));
         let seen = member.seen(guard, config, &clock);
         let mut word = seen.state as u32;
         if seen.state == Believed::Draining {

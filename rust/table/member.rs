@@ -226,6 +226,8 @@ pub(crate) struct Live {
     /// nearly always; what two at once make of it, the next one mends.
     deaf_since_ms: Atomic<u64>,
     deaf_said_ms: Atomic<u64>,
+    /// State intervals of ours that have ended without its being heard.
+    missed: Atomic<u32>,
     /// State intervals of ours for which it has been out of reach. Time in which this member did not
     /// run itself is not in it.
     away: Atomic<u32>,
@@ -286,6 +288,7 @@ impl Live {
             hears: [const { Atomic::new(0u64) }; HEARS_WORDS],
             deaf_since_ms: Atomic::new(0),
             deaf_said_ms: Atomic::new(0),
+            missed: Atomic::new(0),
             away: Atomic::new(0),
             whole: Atomic::new(0),
             whole_since_ms: Atomic::new(0),
@@ -347,6 +350,17 @@ impl Live {
         let after = before.after(us, clock.now_ms, &clock.times);
         self.deaf_since_ms.store(after.deaf_since_ms, Relaxed);
         self.deaf_said_ms.store(after.said_ms, Relaxed);
+    }
+
+    /// It has said something, at `now_ms`. Any context.
+    pub(crate) fn heard(&self, now_ms: u64) {
+        self.heard_ms.store(now_ms.max(1), Relaxed);
+        self.missed.store(0, Relaxed);
+    }
+
+    /// One of our intervals is over: whether it was heard then.
+    pub(crate) fn count_missed(&self, missed: bool) {
+        count(&self.missed, missed);
     }
 
     /// One of our intervals is over: whether it was out of reach then.
@@ -552,6 +566,7 @@ impl Member {
             } else {
                 once::read(&self.live.heard_ms).max(clock.born_ms)
             },
+            missed: once::read(&self.live.missed),
             admin: self.live.admin(),
             joined: once::read(&self.live.joined),
         }

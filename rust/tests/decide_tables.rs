@@ -15,6 +15,7 @@ use homing_pure::decide::flow::Flow;
 use homing_pure::decide::flow::Role;
 use homing_pure::decide::flow::Socket;
 use homing_pure::decide::flow::State;
+use homing_pure::decide::limits::DOWN_INTERVALS;
 use homing_pure::decide::limits::REPLAY_WINDOW;
 use homing_pure::decide::member;
 use homing_pure::decide::member::Liveness;
@@ -257,7 +258,7 @@ proptest! {
         draining in any::<bool>(),
     ) {
         let admin = if draining { AdminState::Draining } else { AdminState::Up };
-        let seen = Seen { last_heard_ms: last, admin, joined };
+        let seen = Seen { last_heard_ms: last, missed: DOWN_INTERVALS, admin, joined };
         let votes = Votes { voters, hear_it: hear_it.min(voters) };
         let at = |wait| member::liveness(&seen, last + wait, &Times::default(), &votes);
         let badness = |l| match l {

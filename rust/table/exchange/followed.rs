@@ -125,4 +125,14 @@ impl Followed {
     pub(crate) fn tell(&self, asked: u32) -> bool {
         self.told.xchg(asked, Relaxed) != asked
     }
+
+    /// The entry member is to be told what it was told last once more. Before the client's number
+    /// `first`, where the first request begins, there is nothing to tell.
+    pub(crate) fn tell_again(&self, first: u32) {
+        let told = self.told.load(Relaxed);
+        if told != first {
+            // Where no request ends. Who tells it something newer at this moment is right.
+            let _ = self.told.cmpxchg(told, told.wrapping_sub(1), Relaxed);
+        }
+    }
 }
