@@ -19,6 +19,7 @@ use homing_nl::Client;
 use judge::judge;
 use serde_json::json;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// Check this host and say how to mend what is found
@@ -89,10 +90,10 @@ pub fn forbids_attach(client: &mut Client) -> Result<Option<String>, Failure> {
 
 fn fatal(facts: &Facts) -> Option<String> {
     // Without a rule that asks for the state of a connection, what conntrack thinks of it is nothing.
-    let tracked = facts
-        .services
-        .iter()
-        .any(|service| facts.firewall.asks_for_state(service.port));
+    let tracked = facts.services.iter().any(|service| {
+        let address = SocketAddr::new(service.vip, service.port);
+        facts.firewall.asks_for_state(address)
+    });
     let first = judge(facts).into_iter().find(|finding| match finding.id {
         "firewall-new-not-syn" => true,
         "conntrack-loose" => tracked,

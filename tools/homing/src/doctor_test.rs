@@ -3,6 +3,7 @@
 //! Tests of the checks of `homing doctor`.
 
 use super::facts::DeviceFacts;
+use super::firewall::Answer;
 use super::firewall::Firewall;
 use super::*;
 use crate::address::tests::example_member;
@@ -203,6 +204,48 @@ fn a_firewall_that_was_not_read_is_found_and_forbids_nothing() {
     assert_eq!(found[0].id, "firewall-unread");
     assert!(found[0].what.ends_with("nft: no; iptables-save: no"));
     assert_eq!(fatal(&facts), None);
+}
+
+#[test]
+fn rules_are_judged_for_the_families_of_services_and_members() {
+    let found = |program, vip: &str, member: &str| {
+        let text = "-A INPUT -p tcp ! --syn -m state --state NEW -j DROP\n\
+                    -A INPUT -p udp --dport 6470 -j DROP\n";
+        let save = Answer::Rules(text.to_string());
+        let mut facts = healthy();
+        set(&mut facts, "net.netfilter.nf_conntrack_tcp_loose", 0);
+        facts.services[0].vip = vip.parse().unwrap();
+        facts.local_vips = vec![facts.services[0].vip];
+        for one in &mut facts.members {
+            one.addr = member.parse().unwrap();
+        }
+        facts.firewall = Firewall::read(Answer::Absent, [(program, save)]);
+        let ids: Vec<_> = judge(&facts).iter().map(|finding| finding.id).collect();
+        // The rule asks for the state, so that conntrack alone would do.
+        assert_eq!(
+            fatal(&facts).is_some(),
+            ids.contains(&"firewall-new-not-syn")
+        );
+        ids
+    };
+    let (vip, six) = ("10.80.0.1", "fd80::1");
+    let (tcp, udp) = ("firewall-new-not-syn", "farm-port-blocked");
+    assert_eq!(
+        found("iptables-save", vip, "fd09::11"),
+        ["conntrack-loose", tcp]
+    );
+    assert_eq!(
+        found("iptables-save", six, "10.9.0.11"),
+        ["conntrack-loose", udp]
+    );
+    assert_eq!(
+        found("ip6tables-save", vip, "fd09::11"),
+        ["conntrack-loose", udp]
+    );
+    assert_eq!(
+        found("ip6tables-save", six, "10.9.0.11"),
+        ["conntrack-loose", tcp]
+    );
 }
 
 #[test]

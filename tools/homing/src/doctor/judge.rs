@@ -10,6 +10,8 @@ use crate::out::duration;
 use homing_nl::consts::AdminState;
 use homing_nl::consts::MemberState;
 use homing_nl::Member;
+use std::net::IpAddr;
+use std::net::SocketAddr;
 
 /// Difference of two clocks from which sessions and cookies get confused lifetimes.
 const CLOCK_WARN_MS: u32 = 2_000;
@@ -245,7 +247,7 @@ impl Found {
 
     fn services(&mut self, facts: &Facts) {
         for service in &facts.services {
-            let name = std::net::SocketAddr::new(service.vip, service.port);
+            let name = SocketAddr::new(service.vip, service.port);
             if service.listeners == 0 && !service.local_listener {
                 self.error(
                     "no-listener",
@@ -363,7 +365,8 @@ impl Found {
 
     fn firewall(&mut self, facts: &Facts) {
         for service in &facts.services {
-            for rule in facts.firewall.refuses_midstream(service.port) {
+            let address = SocketAddr::new(service.vip, service.port);
+            for rule in facts.firewall.refuses_midstream(address) {
                 self.error(
                     "firewall-new-not-syn",
                     format!(
@@ -376,7 +379,8 @@ impl Found {
                 );
             }
         }
-        for rule in facts.firewall.refuses_udp(facts.status.port) {
+        let members: Vec<IpAddr> = facts.members.iter().map(|member| member.addr).collect();
+        for rule in facts.firewall.refuses_udp(facts.status.port, &members) {
             self.error(
                 "farm-port-blocked",
                 format!(
