@@ -14,6 +14,7 @@
 //! the stream.
 
 use crate::decide::limits::DECIDED_MS;
+use crate::decide::limits::HOLD_AGAIN_MS;
 use crate::decide::limits::HOLD_IDLE_MS;
 use crate::decide::limits::HOLD_RESEND_MAX_MS;
 use crate::decide::limits::HOLD_RESEND_MS;
@@ -30,6 +31,8 @@ pub enum Due {
     Acknowledge,
     /// Decide with what is there.
     Decide,
+    /// Decide on the head once more.
+    DecideAgain,
     /// Give the bytes to the owner again.
     Give,
     /// Tell the client that its connection is lost.
@@ -40,6 +43,8 @@ pub enum Due {
 enum Phase {
     /// The head is being read.
     Reading,
+    /// The head has been read, and its owner is waited for.
+    Postponed { next_ms: u64 },
     /// The owner is known.
     Given {
         since_ms: u64,
@@ -104,6 +109,18 @@ impl Hold {
         owed
     }
 
+    /// The head has been read, and who shall have it is to be decided later.
+    pub fn on_postponed(&mut self, now_ms: u64) {
+        self.phase = Phase::Postponed {
+            next_ms: now_ms.saturating_add(HOLD_AGAIN_MS),
+        };
+    }
+
+    /// Whether the head has been read and its owner is waited for.
+    pub const fn is_postponed(&self) -> bool {
+        matches!(self.phase, Phase::Postponed { .. })
+    }
+
     /// The bytes have been given to the owner for the first time.
     pub fn on_given(&mut self, now_ms: u64) {
         self.phase = Phase::Given {
@@ -141,6 +158,7 @@ impl Hold {
                     end
                 }
             }
+            Phase::Postponed { next_ms } => next_ms,
             Phase::Given {
                 since_ms, next_ms, ..
             } => next_ms.min(since_ms.saturating_add(DECIDED_MS.saturating_mul(scale))),
@@ -157,7 +175,8 @@ impl Hold {
                 self.acked = head;
                 Due::Acknowledge
             }
-            Phase::Reading => Due::Nothing,
+            Phase::Postponed { next_ms } if now_ms >= *next_ms => Due::DecideAgain,
+            Phase::Reading | Phase::Postponed { .. } => Due::Nothing,
             Phase::Given { since_ms, .. }
                 if now_ms.saturating_sub(*since_ms) >= DECIDED_MS.saturating_mul(scale) =>
             {
@@ -230,6 +249,22 @@ mod tests {
         assert_eq!(h.on_due(HOLD_TOTAL_MS, 11, 1), Due::Decide);
         assert_eq!(h.on_due(HOLD_TOTAL_MS, 11, 2), Due::Acknowledge);
         assert_eq!(h.due_ms(11, 10), 11 * 900 + 10 * HOLD_IDLE_MS);
+    }
+
+    #[test]
+    fn who_shall_have_it_is_asked_again() {
+        let mut h = Hold::new(0);
+        h.on_data(0, 40);
+        assert_eq!(h.on_due(HOLD_STALL_MS, 40, 1), Due::Acknowledge);
+        h.on_postponed(100);
+        assert!(h.is_postponed() && !h.is_given());
+        // What comes meanwhile is acknowledged as before.
+        assert!(h.on_data(150, 50));
+        assert_eq!(h.due_ms(50, 1), 100 + HOLD_AGAIN_MS);
+        assert_eq!(h.on_due(99 + HOLD_AGAIN_MS, 50, 1), Due::Nothing);
+        assert_eq!(h.on_due(100 + HOLD_AGAIN_MS, 50, 1), Due::DecideAgain);
+        h.on_given(400);
+        assert!(h.is_given() && !h.is_postponed());
     }
 
     #[test]

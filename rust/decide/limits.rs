@@ -51,8 +51,10 @@ pub const HOLD_PARTS: usize = 16;
 /// Bytes of payload held per flow. Also the longest request head that is read.
 pub const HOLD_BYTES: u32 = 16 * 1024;
 
-/// Milliseconds that a flow with held packets may be silent before it is decided as it stands.
-pub const HOLD_IDLE_MS: u64 = 1_000;
+/// Milliseconds that a flow with held packets may be silent before it is decided as it stands. A
+/// client that has sent two segments repeats a lost one after two or three round trips and 0.2 s; so
+/// long is enough for one loss on the longest paths that there are.
+pub const HOLD_IDLE_MS: u64 = 3_000;
 
 /// Milliseconds from the first held packet until a flow is decided as it stands.
 pub const HOLD_TOTAL_MS: u64 = 10_000;
@@ -68,6 +70,10 @@ pub const HOLD_RESEND_MS: u64 = 10;
 
 /// Longest time between two such gifts, milliseconds.
 pub const HOLD_RESEND_MAX_MS: u64 = 1_000;
+
+/// Milliseconds after which a connection with acknowledged bytes is decided on again, while the home of
+/// its session is waited for: as a client would repeat what is not acknowledged.
+pub const HOLD_AGAIN_MS: u64 = 200;
 
 /// Held bytes in all may take one part in this many of the host's memory.
 pub const HOLD_MEMORY_SHARE: u64 = 64;

@@ -115,6 +115,8 @@ pub(super) struct Part {
 pub(super) enum Class<'c> {
     /// TCP to (from) a service.
     Tcp(Tcp<'c>),
+    /// TCP of a connection that is known, although its service is there no more.
+    Known(Plain),
     /// A report that something from a service did not arrive. Only on the way in.
     Icmp(Icmp),
     /// Nothing of ours.
@@ -178,8 +180,14 @@ pub(super) fn closer<'c>(
     })
 }
 
-/// Says what a packet is that is not [plain](Plain).
-pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) -> Class<'c> {
+/// Says what a packet is that is not [plain](Plain). The connections of a service that was removed go
+/// on: `known` says of which there is a flow.
+pub(super) fn classify<'c>(
+    config: &'c Config,
+    packet: &mut Packet,
+    way: Way,
+    known: impl Fn(&Tuple) -> bool,
+) -> Class<'c> {
     let mut want = 60;
     let (ip, ports, len, ifindex, gso) = loop {
         let Some(v) = packet.view(want) else {
@@ -198,7 +206,7 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
                 if way == Way::Out || !icmp::is_error(ip.protocol, kind) {
                     return Class::Other;
                 }
-                return icmp(config, packet, &ip);
+                return icmp(config, packet, &ip, known);
             }
             Ok(ip) if ip.header_len > MOST_IP => return Class::Extensions,
             Ok(ip) => {
@@ -222,13 +230,14 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
             return Class::Extensions;
         }
     };
-    let (vip, port) = match way {
-        Way::In => (&ip.dst, ports.1),
-        Way::Out => (&ip.src, ports.0),
+    let tuple = match way {
+        Way::In => Tuple::from_client(ip.src, ip.dst, ports.0, ports.1),
+        Way::Out => Tuple::from_server(ip.src, ip.dst, ports.0, ports.1),
     };
-    let Some(service) = config.service(vip, port) else {
+    let service = config.service(&tuple.vip, tuple.vip_port);
+    if service.is_none() && !known(&tuple) {
         return Class::Other;
-    };
+    }
     // 0 is BIG TCP, and a lie in a single segment: then the packet's own length counts.
     let total = match ip.total_len {
         0 if gso => len,
@@ -252,9 +261,17 @@ pub(super) fn classify<'c>(config: &'c Config, packet: &mut Packet, way: Way) ->
     let Some(payload_len) = total.checked_sub(headers) else {
         return Class::Malformed;
     };
-    let tuple = match way {
-        Way::In => Tuple::from_client(ip.src, ip.dst, seg.src_port, seg.dst_port),
-        Way::Out => Tuple::from_server(ip.src, ip.dst, seg.src_port, seg.dst_port),
+    let Some(service) = service else {
+        return Class::Known(Plain {
+            tuple,
+            l4: ip.header_len,
+            seq: seg.seq,
+            ack: seg.ack,
+            flags: seg.flags,
+            window: seg.window,
+            header_len: seg.header_len,
+            payload_len: payload_len as u32,
+        });
     };
     Class::Tcp(Tcp {
         service,
@@ -290,8 +307,13 @@ fn fragment<'c>(config: &'c Config, ip: &Ip, len: usize, way: Way) -> Class<'c> 
 /// Most of an ICMP message that is looked at: the quoted IP header with extension headers.
 const MOST_QUOTED: usize = 512;
 
-/// Says what an ICMP error is about. What quotes no service is none of ours.
-fn icmp<'c>(config: &'c Config, packet: &mut Packet, ip: &Ip) -> Class<'c> {
+/// Says what an ICMP error is about. What quotes no service and no known connection is none of ours.
+fn icmp<'c>(
+    config: &'c Config,
+    packet: &mut Packet,
+    ip: &Ip,
+    known: impl Fn(&Tuple) -> bool,
+) -> Class<'c> {
     let Some(v) = packet.view(ip.header_len.saturating_add(MOST_QUOTED)) else {
         return Class::NoMemory;
     };
@@ -302,7 +324,7 @@ fn icmp<'c>(config: &'c Config, packet: &mut Packet, ip: &Ip) -> Class<'c> {
     // Whoever says that something of the VIP did not arrive must have sent it to the VIP.
     let ours = |q: &Quote| {
         let t = &q.tuple;
-        t.vip == ip.dst && config.service(&t.vip, t.vip_port).is_some()
+        t.vip == ip.dst && (config.service(&t.vip, t.vip_port).is_some() || known(t))
     };
     match quote.filter(ours) {
         Some(_) if total_len > v.len => Class::Malformed,

@@ -305,7 +305,7 @@ fn accept(
                 let status = flow.status();
                 if status.state != State::Decided || status.kept() {
                     if status.state != State::Closed {
-                        directory::not_ours(host, guard, config, sender, tuple);
+                        directory::not_ours(host, guard, config, sender, tuple, &flow);
                     }
                     return Err(Reason::TunnelNoFlow);
                 }

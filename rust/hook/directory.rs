@@ -291,9 +291,19 @@ pub(super) fn asked(host: &Host, guard: &Guard, config: &Config, from: &Member, 
     });
 }
 
-/// A directory member has answered. Under RCU.
+/// A directory member has answered; or the owner that was chosen here says who has the connection.
+/// Under RCU.
 pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, from: &Member, a: &Answer) {
     let net = &host.net;
+    if let Some(flow) = net.flows.get(guard, &a.tuple) {
+        let status = flow.status();
+        let chosen = flow.owner() == from.id() && flow.client_isn() == a.client_isn;
+        if chosen && status.state == State::Decided && !status.kept() && a.owner != from.id() {
+            net.flows.remove(guard, flow, &net.edits);
+            found(host, guard, config, &a.tuple, a.owner, a.client_isn);
+        }
+        return;
+    }
     // Only to a question: the connection may be known by now, or begun anew.
     let Some(strangers) = net.strangers.read(guard) else {
         return;
@@ -301,9 +311,6 @@ pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, from: &Membe
     let Some(waiting @ Asked::Waiting(_)) = strangers.get(&a.tuple) else {
         return;
     };
-    if net.flows.get(guard, &a.tuple).is_some() {
-        return;
-    }
     let (tuple, isn) = (&a.tuple, a.client_isn);
     let ack = strangers.ack(tuple);
     let mut known = match a.owner {
@@ -328,6 +335,15 @@ pub(super) fn listed(host: &Host, guard: &Guard, from: &Member, listing: control
     let net = &host.net;
     let nonce = from.live.nonce.load(Relaxed);
     for said in listing {
+        if said.gone {
+            let flow = net.flows.get(guard, &said.tuple);
+            let its = |f: &Ref<'_, Tuple, Flow>| {
+                f.owner() == from.id() && f.client_isn() == said.client_isn
+            };
+            if let Some(flow) = flow.filter(its) {
+                flow.on(net.uptime(), Status::on_owner_gone);
+            }
+        }
         let noted = net
             .directory
             .note(guard, from.id(), nonce, &said, net.uptime());
@@ -349,13 +365,28 @@ pub(super) fn not_here(
     client_isn: u32,
 ) {
     tell(host, guard, config, tuple, client_isn);
-    not_ours(host, guard, config, from, tuple);
+    push::send(host, guard, config, from, |buf, header| {
+        control::emit_unknown(buf, header, tuple)
+    });
 }
 
-/// The member that sends packets of a connection here is told that it is not this one's. Under RCU.
-pub(super) fn not_ours(host: &Host, guard: &Guard, config: &Config, to: &Member, tuple: &Tuple) {
+/// A member has chosen this one for a connection that came in here before, and that this one has given
+/// to another: it is told to whom. Under RCU.
+pub(super) fn not_ours(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    tuple: &Tuple,
+    flow: &Flow,
+) {
+    let answer = Answer {
+        tuple: *tuple,
+        client_isn: flow.client_isn(),
+        owner: flow.owner(),
+    };
     push::send(host, guard, config, to, |buf, header| {
-        control::emit_unknown(buf, header, tuple)
+        control::emit_answer(buf, header, &answer)
     });
 }
 
@@ -387,10 +418,9 @@ pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple)
     }
     let (status, terms) = (flow.status(), flow.terms());
     let keep = match status.state {
-        // It is decided on anew with the client's repetition.
-        State::Decided if !terms.taken_over => status.kept(),
+        State::Decided => true,
         // What can go on elsewhere is kept; of the rest others may know more.
-        State::Decided | State::Live => lost::keep(host, guard, &flow),
+        State::Live => lost::keep(host, guard, &flow),
         // A tombstone guards against late copies of the first segment, as long as its cookie is good.
         State::Closed => net.keys.read(guard).is_some_and(|keys| {
             keys.verify_cookie(tuple, terms.client_isn, terms.cookie, None, net.now_s())
@@ -403,11 +433,17 @@ pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple)
 }
 
 /// Lists connections of this member with their directory members; those that are over as gone, or
-/// not at all. Under RCU.
+/// not at all. Of these their entry members hear, too: where a client vanishes, they alone would not
+/// know. Under RCU.
 fn list(host: &Host, guard: &Guard, config: &Config, batch: &Batch, closed_too: bool) {
-    let mut at = [[None; PLACES]; FRESH];
-    for (places_of, tuple) in at.iter_mut().zip(batch.as_slice()) {
-        *places_of = places(config, tuple);
+    let over = |tuple| {
+        let flow = host.net.flows.get(guard, tuple)?;
+        (flow.status().state == State::Closed).then(|| flow.terms().entry)
+    };
+    let mut at = [[None; PLACES + 1]; FRESH];
+    for (to, tuple) in at.iter_mut().zip(batch.as_slice()) {
+        let [first, second] = places(config, tuple);
+        *to = [first, second, if closed_too { over(tuple) } else { None }];
     }
     for to in config.others() {
         let here = at.iter().map(|p| p.contains(&Some(to.id())));

@@ -59,8 +59,14 @@ impl Hook for Egress {
         };
         let p = match plain {
             Some(p) => p,
-            None => match classify(config, &mut packet, Way::Out) {
+            None => match classify(config, &mut packet, Way::Out, |t| net.knows(guard, t)) {
                 Class::Tcp(tcp) => Plain::from(&tcp),
+                Class::Known(p) => p,
+                Class::NoMemory => {
+                    // Unshifted it would corrupt the stream; the stack sends it again.
+                    net.count(Reason::DropNoMemory);
+                    return packet.drop();
+                }
                 _ => return packet.accept(),
             },
         };

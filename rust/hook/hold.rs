@@ -21,6 +21,7 @@ use super::{
     deliver,
     encap::{self, With},
     host::Host,
+    ingress,
     request, //
 };
 use crate::{
@@ -41,6 +42,7 @@ use crate::{
     table::{
         config::Config,
         flow::{Flow, Terms},
+        keys::KeyRing,
         member,
         pending::{Full, Waiting},
     },
@@ -340,6 +342,13 @@ fn due(host: &Host, guard: &Guard, config: &Config, mut waiting: KBox<Waiting>) 
                 None => {}
             };
         }
+        Due::DecideAgain => {
+            let tuple = &waiting.tuple;
+            return match config.service(&tuple.vip, tuple.vip_port) {
+                Some(s) => request::again(host, guard, config, s, waiting),
+                None => give_up(host, guard, &waiting),
+            };
+        }
         Due::Give if owner_alive(host, guard, config, &waiting) => {
             host.net.count(Reason::HoldRepeated);
             let from = waiting.hold.delivered();
@@ -406,6 +415,7 @@ pub(super) fn behind(
     host: &Host,
     guard: &Guard,
     config: &Config,
+    keys: &KeyRing,
     tcp: &Tcp<'_>,
     mut packet: HookPacket,
 ) -> Result<Verdict, HookPacket> {
@@ -413,6 +423,16 @@ pub(super) fn behind(
     let Some(mut waiting) = net.pending.take(&tcp.tuple) else {
         return Err(packet);
     };
+    if tcp.seg.seq.wrapping_sub(1) != waiting.client_isn
+        && !tcp.has(flags::SYN | flags::RST)
+        && ingress::cookie(host, keys, tcp).is_some()
+    {
+        // The client has begun anew between the same ports: nobody waits for these bytes.
+        if let Some(flow) = flow(host, guard, &waiting) {
+            flow.on(net.uptime(), |f| f.set_kept(false));
+        }
+        return Err(packet);
+    }
     if !waiting.hold.is_given() {
         keep(host, guard, config, waiting);
         return Err(packet);

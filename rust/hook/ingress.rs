@@ -80,7 +80,8 @@ impl Hook for Ingress {
                 }
             };
         }
-        let mut class = classify(config, &mut packet, Way::In);
+        let known = |tuple: &Tuple| net.knows(guard, tuple);
+        let mut class = classify(config, &mut packet, Way::In, known);
         if let Class::Fragment(Some(part)) = class {
             packet = match packet.reassemble(net.ns, part.total_len, part.ipv6) {
                 Reassembled::Whole(whole) => {
@@ -100,12 +101,21 @@ impl Hook for Ingress {
                     return verdict;
                 }
             };
-            class = classify(config, &mut packet, Way::In);
+            class = classify(config, &mut packet, Way::In, known);
         }
         let why = match class {
             Class::Tcp(tcp) => {
                 let flow = net.flows.get(guard, &tcp.tuple);
                 return service(host, guard, config, packet, &tcp, flow);
+            }
+            Class::Known(p) => {
+                if let Some(flow) = net.flows.get(guard, &p.tuple) {
+                    packet = match settled(host, guard, config, packet, &p, flow) {
+                        Ok(verdict) => return verdict,
+                        Err(packet) => packet,
+                    };
+                }
+                Reason::PassOther
             }
             Class::Icmp(error) => return icmp::ingress(host, guard, config, packet, &error),
             Class::Other => Reason::PassOther,
@@ -210,7 +220,7 @@ fn service(
     if let Some(flow) = flow {
         flow.touch(net.uptime());
         if flow.status().kept() {
-            packet = match hold::behind(host, guard, config, tcp, packet) {
+            packet = match hold::behind(host, guard, config, keys, tcp, packet) {
                 Ok(verdict) => return verdict,
                 Err(packet) => packet,
             };

@@ -62,10 +62,14 @@ fn expects(host: &Host, tuple: &Tuple) -> Option<u32> {
 /// has proved that it began it. It is closed then. Softirq.
 pub(super) fn is_occupied(host: &Host, guard: &Guard, tuple: &Tuple, client_isn: u32) -> bool {
     let net = &host.net;
-    if expects(host, tuple).is_none_or(|next| lost::is_of(client_isn, next)) {
+    let old = net.flows.get(guard, tuple);
+    // The same connection's, from before others took this member for dead: its socket goes on with it,
+    // unless it counts without what was put into a response.
+    let shifted = old.is_some_and(|f| f.status().role != Role::Entry && f.shift().is_some());
+    if expects(host, tuple).is_none_or(|next| lost::is_of(client_isn, next) && !shifted) {
         return false;
     }
-    if let Some(old) = net.flows.get(guard, tuple) {
+    if let Some(old) = old {
         net.requests.over(&old);
         net.flows.remove(guard, old, &net.edits);
     }

@@ -218,6 +218,9 @@ pub(super) fn more(
     mut waiting: KBox<Waiting>,
 ) -> Verdict {
     let net = &host.net;
+    if waiting.hold.is_postponed() {
+        return behind_head(host, guard, config, tcp, packet, waiting);
+    }
     if tcp.has(flags::URG) {
         // It comes again when the connection has its owner, and goes there as it is.
         net.count(Reason::HeadTooLong);
@@ -272,6 +275,33 @@ pub(super) fn more(
             hold::keep(host, guard, config, waiting);
         }
     }
+    verdict
+}
+
+/// A segment behind a head that has been read and whose owner is waited for. Urgent data comes again.
+fn behind_head(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    tcp: &Tcp<'_>,
+    packet: HookPacket,
+    mut waiting: KBox<Waiting>,
+) -> Verdict {
+    let added = match tcp.has(flags::URG) {
+        true => Added::Refused,
+        false => hold::add(&mut waiting, &packet, tcp),
+    };
+    match added {
+        Added::New => host.net.count(Reason::Held),
+        Added::Duplicate | Added::Refused => host.net.count(Reason::HoldRefused),
+    }
+    let head = waiting.head();
+    if waiting.hold.on_data(time::boot_ms(), head) {
+        answer::hold_ack(host, &waiting);
+    }
+    hold::keep(host, guard, config, waiting);
+    let (packet, verdict) = packet.steal();
+    packet.consume();
     verdict
 }
 
@@ -336,7 +366,12 @@ pub(super) fn decide(
             host.net.count(Reason::HomeWaited);
             return;
         }
-        Chosen::Wait | Chosen::Unavailable => {
+        Chosen::Wait => {
+            // The client does not send these bytes again: this member asks again.
+            waiting.hold.on_postponed(time::boot_ms());
+            return hold::keep(host, guard, config, waiting);
+        }
+        Chosen::Unavailable => {
             refuse::held(host, guard, &waiting, &hs, asked);
             return;
         }

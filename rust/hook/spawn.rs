@@ -47,8 +47,21 @@ impl Hook for Spawn {
             return packet.accept();
         };
         let Some(p) = plain else {
-            let Class::Tcp(tcp) = classify(config, &mut packet, Way::In) else {
-                return packet.accept();
+            let known = |tuple: &Tuple| net.knows(guard, tuple);
+            let tcp = match classify(config, &mut packet, Way::In, known) {
+                Class::Tcp(tcp) => tcp,
+                Class::Known(p) => {
+                    if let Some(flow) = net.flows.get(guard, &p.tuple) {
+                        // No socket is made for a service that is gone.
+                        let _ = to_socket(host, guard, config, &packet, &p, flow);
+                    }
+                    return packet.accept();
+                }
+                Class::NoMemory => {
+                    net.count(Reason::DropNoMemory);
+                    return packet.drop();
+                }
+                _ => return packet.accept(),
             };
             let p = Plain::from(&tcp);
             return match net.flows.get(guard, &p.tuple) {

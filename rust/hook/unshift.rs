@@ -11,11 +11,12 @@ use super::{
     icmp, //
 };
 use crate::{
-    decide::{reason::Reason, shift::Shift},
+    decide::{flow::State, reason::Reason, shift::Shift},
     kapi::{
         nf::{Hook, HookPacket, Verdict},
         skb::Packet,
     },
+    table::flow::Flow,
     wire::{
         plain::{only_stamps, Plain},
         sack,
@@ -46,8 +47,13 @@ impl Hook for Unshift {
         };
         let (p, bare) = match plain {
             Some(read) => read,
-            None => match classify(config, &mut packet, Way::In) {
+            None => match classify(config, &mut packet, Way::In, |t| net.knows(guard, t)) {
                 Class::Tcp(tcp) => (Plain::from(&tcp), false),
+                Class::Known(p) => (p, false),
+                Class::NoMemory => {
+                    net.count(Reason::DropNoMemory);
+                    return packet.drop();
+                }
                 Class::Icmp(error) => {
                     return match icmp::unshift(host, guard, &mut packet, &error) {
                         Some(()) => packet.accept(),
@@ -66,6 +72,11 @@ impl Hook for Unshift {
         let Some(shift) = flow.shift().filter(|_| p.has(flags::ACK)) else {
             return packet.accept();
         };
+        if flow.status().state == State::Closed && begins_another(host, guard, &p, &flow) {
+            // Behind a bridge that has netfilter called this comes before the hook of its device, which
+            // is to see the cookie as it is.
+            return packet.accept();
+        }
         let (l4, header_len) = (p.l4, p.header_len);
         let done = numbers(&mut packet, &p, &shift, flow.snd_wscale()).and_then(|()| {
             if bare {
@@ -86,6 +97,17 @@ impl Hook for Unshift {
             }
         }
     }
+}
+
+/// Whether a packet carries the cookie of a connection that begins anew between the ports of one that
+/// is over.
+fn begins_another(host: &Host, guard: &Guard, p: &Plain, old: &Flow) -> bool {
+    let (isn, cookie) = (p.seq.wrapping_sub(1), p.ack.wrapping_sub(1));
+    isn != old.client_isn()
+        && host.net.keys.read(guard).is_some_and(|keys| {
+            keys.verify_cookie(&p.tuple, isn, cookie, None, host.net.now_s())
+                .is_some()
+        })
 }
 
 /// Translates acknowledgement and window into the server's numbers. `wscale` is the client's.

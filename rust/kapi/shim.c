@@ -933,6 +933,9 @@ static int reply_by_route(struct net *net, struct sk_buff *skb,
 void homing_link_of(const struct sk_buff *skb, struct homing_link *link)
 {
 	memset(link, 0, sizeof(*link));
+	/* What came out of an IPsec tunnel is answered through it: by the routing table. */
+	if (secpath_exists(skb))
+		return;
 	if (skb->dev && skb->dev->type == ARPHRD_ETHER &&
 	    skb_mac_header_was_set(skb) && skb_mac_header_len(skb) >= ETH_HLEN) {
 		memcpy(link->eth, eth_hdr(skb), sizeof(link->eth));
@@ -1098,7 +1101,8 @@ bool homing_reinject(struct net *net, struct sk_buff *skb, u32 ifindex,
 	if (later)
 		netif_rx(skb);
 	else
-		netif_receive_skb(skb);
+		/* Not by receive steering: what follows must not overtake it. */
+		netif_receive_skb_core(skb);
 out:
 	rcu_read_unlock();
 	return up;
@@ -1365,9 +1369,13 @@ int homing_tcp_spawn(struct net *net, struct sk_buff *skb,
 
 int homing_tcp_reset(struct net *net, const struct homing_tuple *t, u32 dif)
 {
-	struct sock *sk = lookup(net, t, dif);
+	struct sock *sk;
 	int err = 0;
 
+	/* A chain is walked without a lock; the reference holds the socket then. */
+	rcu_read_lock();
+	sk = lookup(net, t, dif);
+	rcu_read_unlock();
 	if (!sk)
 		return -ENOENT;
 	if (sk_fullsock(sk))
@@ -1973,6 +1981,12 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 		err = udp_tunnel_handle_offloads(skb, v6);
 		if (err)
 			goto put;
+		/*
+		 * What GRO has only chained has room for our header in its first
+		 * packet alone: it is cut as if it were one stream of bytes.
+		 */
+		if (skb_is_gso(skb) && skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST)
+			skb_shinfo(skb)->gso_type |= SKB_GSO_DODGY;
 		skb_set_inner_protocol(skb, inner);
 		memcpy(__skb_push(skb, extra), hdr, extra);
 	}

@@ -33,7 +33,7 @@ use crate::{
         rcu::RcuCell,
         time, //
     },
-    wire::control::Association,
+    wire::{addr::Tuple, control::Association},
 };
 
 /// Switches for tests and for looking closer (`homing debug`).
@@ -266,6 +266,11 @@ impl Net {
             times: config.times(),
             slow_start_ms: limits::SLOW_START_MS.saturating_mul(u64::from(config.farm.scale)),
         }
+    }
+
+    /// Whether there is a flow of a connection. Any context.
+    pub(crate) fn knows(&self, guard: &Guard, tuple: &Tuple) -> bool {
+        self.flows.get(guard, tuple).is_some()
     }
 
     /// Stores an association unless a newer one is known. Any context.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Services that one member alone listens on: who asks there knows which member will be the home."""
 
+import contextlib
+
 from . import cli, farm, layout, listener, wait
 
 ENTRY = "m1"
@@ -22,11 +24,26 @@ class Homes:
             for member in self._members:
                 cli.homing("service", "add", cli.service(port), ns=member)
         farm.entry(ENTRY)
-        for name, port in self.ports.items():
-            def known(port=port):
-                rows = [row for row in cli.show("services", ns=ENTRY) if row["port"] == port]
-                return rows and all(row["listeners"] == 1 for row in rows)
-            wait.until(f"{ENTRY} knows that {name} listens", known)
+        for port in self.ports.values():
+            self._until_known(port)
+
+    @staticmethod
+    def _until_known(port):
+        def known():
+            rows = [row for row in cli.show("services", ns=ENTRY) if row["port"] == port]
+            return rows and all(row["listeners"] == 1 for row in rows)
+        wait.until(f"{ENTRY} knows who listens on {port}", known)
+
+    @contextlib.contextmanager
+    def removed(self, port):
+        """A service is there on no member for the body."""
+        for member in self._members:
+            cli.homing("service", "del", cli.service(port), ns=member)
+        try:
+            yield
+        finally:
+            self.set(port)
+            self._until_known(port)
 
     def set(self, port, *words):
         """Changes a service on all members."""

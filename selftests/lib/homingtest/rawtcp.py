@@ -114,13 +114,18 @@ def ip_packet(payload, source=None, destination=layout.VIP, protocol=6, extensio
 
 
 class Peer:
-    """One connection's client side. Fields `seq` and `ack` are what the next segment carries."""
+    """One connection's client side. Fields `seq` and `ack` are what the next segment carries.
 
-    def __init__(self, port=layout.PORT, source_port=None):
+    `room` is for bytes that have come and are not looked at yet; what has none is lost.
+    """
+
+    def __init__(self, port=layout.PORT, source_port=None, room=None):
         shell.ip_batch([f"neigh replace {ADDRESS} lladdr {topology.mac(0, 2)} dev eth0"], ns="router")
         with netns.inside("client"):
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P))
             self._socket.bind(("eth0", _ETH_P))
+        if room:
+            self._socket.setsockopt(socket.SOL_SOCKET, 33, room)  # SO_RCVBUFFORCE
         self._gateway = bytes.fromhex(topology.mac(0, 1).replace(":", ""))
         self.port = port
         self.source_port = source_port or fresh_port()
