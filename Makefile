@@ -128,8 +128,9 @@ install-module: ## the module alone, where modprobe finds it
 install-tool: ## what 'make tools' has built, alone, and its unit: below PREFIX (/usr/local)
 	@if [ ! -x build/tools/homing ]; then echo "the tool is not built, so it is not installed ('make tools' builds it)"; \
 	else install -D -m 755 build/tools/homing $(DESTDIR)$(PREFIX)/sbin/homing && \
-	install -D -m 644 tools/homing/homing.service $(DESTDIR)$(PREFIX)/lib/systemd/system/homing.service && cd build/tools && \
-		find share -type f | while read -r f; do install -D -m 644 "$$f" "$(DESTDIR)$(PREFIX)/$$f" || exit; done; fi
+	install -D -m 644 tools/homing/homing.service $(DESTDIR)$(PREFIX)/lib/systemd/system/homing.service && \
+		(cd build/tools && find share -type f) | while read -r f; do \
+			install -D -m 644 "build/tools/$$f" "$(DESTDIR)$(PREFIX)/$$f" || exit; done; fi
 
 clean: ## remove what was built here; the cache stays
 	rm -rf build

@@ -160,9 +160,9 @@ pub(super) fn put_member(
 }
 
 /// The session id of an association, as the client has it. The table keeps its first 16 bytes;
-/// the rest is made again with the key that made it, or with ours when none of them did.
+/// the rest is made again with the key that made it. `None`: that is not loaded any more.
 fn sid_text(net: &Net, guard: &Guard, a: &Association) -> Option<[u8; sid::TEXT_LEN]> {
-    let key = net.keys.read(guard)?.shared(&a.key, Some(a))?;
+    let key = net.keys.read(guard)?.maker(&a.key, a)?;
     let sid = key.sid_of(&a.key);
     Some(sid::encode(&sid))
 }

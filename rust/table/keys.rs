@@ -238,6 +238,11 @@ impl KeyRing {
         made.or_else(|| self.send())
     }
 
+    /// The key that made the id of a known session, if it is loaded.
+    pub(crate) fn maker(&self, session: &[u8; 16], known: &Association) -> Option<&Key> {
+        self.made(session, Some(known)).map(|(key, _)| key)
+    }
+
     /// Reads a session id with whichever key made it.
     pub(crate) fn open_sid(&self, sid: &Sid) -> Option<Claims> {
         self.keys

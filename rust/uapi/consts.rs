@@ -1333,7 +1333,8 @@ pub mod cmd {
     pub const FARM_SET: u8 = 19;
     /// Load a farm key. A new sending key turns the one before it into a receiving one.
     pub const KEY_SET: u8 = 20;
-    /// Set debug switches; those not given stay as they are.
+    /// Set debug switches; those not given stay as they are. Only for who has CAP_NET_ADMIN in the
+    /// initial user namespace: made-up sessions take the host's memory.
     pub const DEBUG_SET: u8 = 21;
     /// This member in one message.
     pub const STATUS_GET: u8 = 22;

@@ -341,7 +341,7 @@ static const struct genl_split_ops homing_nl_ops[] = {
 		.doit		= homing_debug_set_doit,
 		.policy		= homing_debug_set_nl_policy,
 		.maxattr	= HOMING_A_DEBUG_FILL,
-		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd	= HOMING_CMD_STATUS_GET,

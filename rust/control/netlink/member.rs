@@ -103,7 +103,8 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
             .unwrap_or_else(|| host.net.ns.is_local(&settings.addr));
         if local && others().any(|m| m.local) {
             let attr = request.attr(LOCAL).or(request.attr(ADDR));
-            let why = c"local: this host is another member already";
+            let why =
+                c"local: this host is another member already; set that one --local false first";
             return Err(request.refuse_as(EINVAL, attr.as_ref(), why));
         }
         if known.is_none() && config.members.len() >= MEMBERS_MAX {

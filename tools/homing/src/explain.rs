@@ -26,6 +26,7 @@ use homing_nl::Service;
 use homing_nl::Session;
 use serde_json::json;
 use serde_json::Value;
+use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::SystemTime;
@@ -37,7 +38,8 @@ const ENOENT: i32 = 2;
 #[derive(Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 pub struct Explain {
-    /// A whole session id, as in the client's cookie
+    /// A whole session id, as in the client's cookie; '-' reads it from standard input, where no list of
+    /// processes shows it
     #[arg(long, group = "what", allow_hyphen_values = true)]
     sid: Option<String>,
     /// The service, VIP:PORT, that the session comes to; without it, the first one of its group
@@ -78,12 +80,22 @@ impl Explain {
         let mut client = Client::open()?;
         let members = client.members()?;
         let json = match (&self.sid, &self.flow) {
-            (Some(sid), _) => session(&mut client, &members, sid, self.service)?,
+            (Some(sid), _) => session(&mut client, &members, &given(sid)?, self.service)?,
             (None, Some(ends)) => connection(&mut client, &members, ends)?,
             (None, None) => return Err(Failure::new("give --sid or --flow")),
         };
         out.print(|| json.clone(), || text(&json))
     }
+}
+
+/// The session id that was given, or a line of standard input.
+fn given(sid: &str) -> Result<String, Failure> {
+    if sid != "-" {
+        return Ok(sid.to_string());
+    }
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim().to_string())
 }
 
 fn session(

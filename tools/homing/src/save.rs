@@ -22,8 +22,13 @@ use homing_nl::Status;
 use serde_json::json;
 use serde_json::Value;
 use std::fmt::Display;
+use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
 
 /// How often it is read again when a change came in between.
 const TRIES: usize = 10;
@@ -38,18 +43,50 @@ set -e
 
 /// Print the commands that make this configuration again, as a script to run at boot
 ///
-/// The keys are not in it, since the kernel shows them to nobody: key N is loaded from /etc/homing/key.N.
+/// With --output a file is replaced, and only when all of it is written: what a shell's '>' leaves when
+/// the command fails is an empty script, and a host that boots into no farm. The keys are not in it, since the kernel shows them to nobody: key N is loaded from /etc/homing/key.N.
 /// Orders ('member drain', 'member down') are no configuration; a comment says which there are now.
 /// Switches of 'debug' and sessions are left out, too.
 #[derive(Args)]
-pub struct Save {}
+pub struct Save {
+    /// Write the script into this file instead, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
 
 impl Save {
     /// Does it.
     pub fn run(&self, out: &Out) -> Result<(), Failure> {
         let lines = Configuration::read(&mut Client::open()?)?.lines()?;
+        if let Some(file) = &self.output {
+            replace(file, &lines)?;
+            return out.done();
+        }
         out.print(|| lines.iter().map(line_json).collect(), || text(&lines))
     }
+}
+
+/// Puts the script into a file, in the place of what was there.
+fn replace(file: &Path, lines: &[Line]) -> Result<(), Failure> {
+    if lines.is_empty() {
+        return Err(Failure::new(format!(
+            "nothing is configured here, so {} stays as it is",
+            file.display()
+        )));
+    }
+    let mut new = file.as_os_str().to_owned();
+    new.push(".new");
+    let write = || {
+        let mut to = File::create(&new)?;
+        to.write_all(text(lines).as_bytes())?;
+        to.sync_all()?;
+        fs::rename(&new, file)
+    };
+    write().map_err(|error| {
+        // What is there of it is of no use to anybody.
+        let _ = fs::remove_file(&new);
+        Failure::new(format!("{}: {error}", file.display()))
+    })
 }
 
 /// What holds where nothing is said.
@@ -118,7 +155,9 @@ impl Configuration {
     }
 
     /// The lines in an order that works. The port is opened by the member that is this host, so the farm
-    /// comes before it; from the attaching on packets are looked at, so that comes last.
+    /// comes before it; from the attaching on packets are looked at, so that comes last. Of the members
+    /// this host is the last: another host that is given this script knows itself by its address then, and
+    /// refuses to be two, with nothing done that would have to be undone.
     fn lines(&self) -> Result<Vec<Line>, Failure> {
         let mut lines = Vec::new();
         lines.extend(self.farm());
@@ -126,7 +165,8 @@ impl Configuration {
             lines.push(Line::Key(key.clone()));
             lines.push(load(key, role));
         }
-        for member in &self.members {
+        let (here, others): (Vec<_>, Vec<_>) = self.members.iter().partition(|member| member.local);
+        for member in others.into_iter().chain(here) {
             if let Some(order @ (AdminState::Draining | AdminState::Down)) = member.admin {
                 lines.push(Line::Order(member.name.clone(), order));
             }

@@ -134,10 +134,10 @@ homing key set /etc/homing/key.1 --id 1
 homing key set /etc/homing/key.0 --id 0 --role receive
 # Key 255, fingerprint 00abcdef: put it into this file, which only root may read.
 homing key set /etc/homing/key.255 --id 255 --role receive
-homing member set m1 --id 1 --addr 10.9.0.11 --local true
 # m2 is draining now: an order, which the members tell each other, and no configuration.
 homing member set m2 --id 2 --addr 10.9.0.12 --weight 0
 homing member set m3 --id 3 --addr fd09::13
+homing member set m1 --id 1 --addr 10.9.0.11 --local true
 homing service add '[fd80::1]:8080' --group 3 --policy rr '--cookie=-x'\''$y' --secure --same-site unset --domain example.org --max-age 9 --no-insert --idle-timeout 60 --absolute-timeout 600 --home-lost wait --home-wait 20 --reply route
 homing service add 10.80.0.1:80
 homing attach eth1
@@ -154,6 +154,23 @@ fn where_nothing_is_configured_there_is_the_head_alone() {
     assert_eq!(lines[0], "#!/bin/sh");
     assert!(lines[1].starts_with("# Made by 'homing save'"));
     assert_eq!(lines.last(), Some(&"set -e"));
+}
+
+#[test]
+fn a_file_is_replaced_whole_or_not_at_all() {
+    let folder = std::env::temp_dir().join(format!("homing-save-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("start");
+    fs::write(&file, "before").unwrap();
+    let refused = replace(&file, &nothing().lines().unwrap()).unwrap_err();
+    assert!(refused.to_string().contains("nothing is configured"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "before");
+    let lines = everything().lines().unwrap();
+    replace(&file, &lines).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), text(&lines));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    assert!(replace(&folder.join("none").join("start"), &lines).is_err());
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

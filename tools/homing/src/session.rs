@@ -62,7 +62,7 @@ pub struct Set {
     /// Member that keeps the session
     #[arg(long)]
     home: String,
-    /// Member that stored this version first; without it, the home
+    /// Member that stored this version first, by name or by a number that need not be configured; without it, the home
     #[arg(long)]
     origin: Option<String>,
     /// Higher versions win
@@ -126,7 +126,12 @@ impl Set {
         let members = client.members()?;
         let home = address::member(&members, &self.home)?.id;
         let origin = match &self.origin {
-            Some(word) => address::member(&members, word)?.id,
+            // It may be configured no more, and its sessions live on.
+            Some(word) => match (address::member(&members, word), word.parse()) {
+                (Ok(member), _) => member.id,
+                (Err(_), Ok(id @ 1..=1023)) => id,
+                (Err(failure), _) => return Err(failure),
+            },
             None => home,
         };
         let state = match self.state {
