@@ -203,7 +203,7 @@ fn run(plan: &Plan, holding: bool) -> End {
                         wire.push((now + plan.way, Packet::Ack(h.acked())));
                     }
                 }
-                Due::DecideAgain => prop_assert!(false, "nothing was postponed"),
+                Due::DecideAgain => unreachable!("nothing was postponed"),
                 // Decided without its session; for these bytes that is the same.
                 Due::Decide if h.acked() > 0 => {
                     decided = true;
