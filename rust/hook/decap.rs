@@ -18,6 +18,7 @@ use super::{
     exchange,
     hold,
     host::Host,
+    ingress,
     leftover,
     push,
     state,
@@ -343,7 +344,6 @@ fn accept(
 
 /// Whether a segment is of a newer connection than the flow here, which is over.
 fn begins_another(host: &Host, guard: &Guard, flow: &Flow, inner: &Inner) -> bool {
-    let net = &host.net;
     if !flow.status().expects_first() {
         return false;
     }
@@ -351,12 +351,14 @@ fn begins_another(host: &Host, guard: &Guard, flow: &Flow, inner: &Inner) -> boo
     let Some(seg) = &inner.seg else {
         return false;
     };
-    let (isn, cookie) = (seg.seq.wrapping_sub(1), seg.ack.wrapping_sub(1));
-    isn != flow.client_isn()
-        && net.keys.read(guard).is_some_and(|keys| {
-            keys.verify_cookie(&inner.tuple, isn, cookie, None, net.now_s())
-                .is_some()
-        })
+    ingress::begins_another(
+        host,
+        guard,
+        &inner.tuple,
+        flow.client_isn(),
+        seg.seq,
+        seg.ack,
+    )
 }
 
 /// Takes over a connection: stores its flow and its association.
@@ -582,11 +584,7 @@ fn control(
             }
         }
         Body::FlowGone { tuple, client_isn } => {
-            if let Some(flow) = net.flows.get(guard, &tuple) {
-                if flow.client_isn() == client_isn && flow.owner() == sender.id() {
-                    flow.on(net.uptime(), Status::on_owner_gone);
-                }
-            }
+            directory::owner_gone(host, guard, sender, &tuple, client_isn);
         }
         Body::Challenge { .. } => {}
         Body::List(listing) => directory::listed(host, guard, sender, listing),

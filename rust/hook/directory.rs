@@ -330,19 +330,28 @@ pub(super) fn answered(host: &Host, guard: &Guard, config: &Config, from: &Membe
     }
 }
 
+/// An owner says that a connection is over. Under RCU.
+pub(super) fn owner_gone(
+    host: &Host,
+    guard: &Guard,
+    from: &Member,
+    tuple: &Tuple,
+    client_isn: u32,
+) {
+    let net = &host.net;
+    let flow = net.flows.get(guard, tuple);
+    if let Some(flow) = flow.filter(|f| f.owner() == from.id() && f.client_isn() == client_isn) {
+        flow.on(net.uptime(), Status::on_owner_gone);
+    }
+}
+
 /// An owner lists connections here. Under RCU.
 pub(super) fn listed(host: &Host, guard: &Guard, from: &Member, listing: control::Listing<'_>) {
     let net = &host.net;
     let nonce = from.live.nonce.load(Relaxed);
     for said in listing {
         if said.gone {
-            let flow = net.flows.get(guard, &said.tuple);
-            let its = |f: &Ref<'_, Tuple, Flow>| {
-                f.owner() == from.id() && f.client_isn() == said.client_isn
-            };
-            if let Some(flow) = flow.filter(its) {
-                flow.on(net.uptime(), Status::on_owner_gone);
-            }
+            owner_gone(host, guard, from, &said.tuple, said.client_isn);
         }
         let noted = net
             .directory

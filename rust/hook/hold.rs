@@ -42,7 +42,6 @@ use crate::{
     table::{
         config::Config,
         flow::{Flow, Terms},
-        keys::KeyRing,
         member,
         pending::{Full, Waiting},
     },
@@ -90,13 +89,19 @@ fn scale(config: &Config) -> u64 {
     u64::from(config.farm.scale)
 }
 
-/// Adds a segment to what is held, and notes what else it says.
-pub(super) fn add(waiting: &mut Waiting, packet: &Packet, tcp: &Tcp<'_>) -> Added {
+/// Adds a segment to what is held, notes what else it says, and counts it.
+pub(super) fn add(host: &Host, waiting: &mut Waiting, packet: &Packet, tcp: &Tcp<'_>) {
     let s = &tcp.seg;
     waiting.manner.stamps = s.options.timestamps.or(waiting.manner.stamps);
     waiting.manner.window = s.window;
     let segment = (s.seq, tcp.payload_len);
-    waiting.add(packet, tcp.payload(), segment, s.ack, tcp.has(flags::FIN))
+    let fin = tcp.has(flags::FIN);
+    host.net.count(
+        match waiting.add(packet, tcp.payload(), segment, s.ack, fin) {
+            Added::New => Reason::Held,
+            Added::Duplicate | Added::Refused => Reason::HoldRefused,
+        },
+    );
 }
 
 /// Goes on waiting; when there is no room, the oldest has to go.
@@ -415,7 +420,6 @@ pub(super) fn behind(
     host: &Host,
     guard: &Guard,
     config: &Config,
-    keys: &KeyRing,
     tcp: &Tcp<'_>,
     mut packet: HookPacket,
 ) -> Result<Verdict, HookPacket> {
@@ -423,9 +427,10 @@ pub(super) fn behind(
     let Some(mut waiting) = net.pending.take(&tcp.tuple) else {
         return Err(packet);
     };
-    if tcp.seg.seq.wrapping_sub(1) != waiting.client_isn
-        && !tcp.has(flags::SYN | flags::RST)
-        && ingress::cookie(host, keys, tcp).is_some()
+    let (isn, seg) = (waiting.client_isn, &tcp.seg);
+    // What acknowledges nothing but our SYN-ACK is of this connection.
+    if seg.ack.wrapping_sub(1) != waiting.cookie
+        && ingress::begins_another(host, guard, &tcp.tuple, isn, seg.seq, seg.ack)
     {
         // The client has begun anew between the same ports: nobody waits for these bytes.
         if let Some(flow) = flow(host, guard, &waiting) {
@@ -461,10 +466,7 @@ pub(super) fn behind(
         net.count(Reason::DropChecksum);
         return Ok(packet.drop());
     }
-    match add(&mut waiting, &packet, tcp) {
-        Added::New => net.count(Reason::Held),
-        Added::Duplicate | Added::Refused => net.count(Reason::HoldRefused),
-    }
+    add(host, &mut waiting, &packet, tcp);
     keep(host, guard, config, waiting);
     let (packet, verdict) = packet.steal();
     packet.consume();

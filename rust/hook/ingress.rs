@@ -220,7 +220,7 @@ fn service(
     if let Some(flow) = flow {
         flow.touch(net.uptime());
         if flow.status().kept() {
-            packet = match hold::behind(host, guard, config, keys, tcp, packet) {
+            packet = match hold::behind(host, guard, config, tcp, packet) {
                 Ok(verdict) => return verdict,
                 Err(packet) => packet,
             };
@@ -480,6 +480,24 @@ pub(super) fn cookie(
         tcp.seg.options.timestamps.map(|t| t.1),
         host.net.now_s(),
     )
+}
+
+/// Whether a segment carries the cookie of another connection between the same ports than the one that
+/// began behind the client's number `client_isn`.
+pub(super) fn begins_another(
+    host: &Host,
+    guard: &Guard,
+    tuple: &Tuple,
+    client_isn: u32,
+    seq: u32,
+    ack: u32,
+) -> bool {
+    let (isn, cookie) = (seq.wrapping_sub(1), ack.wrapping_sub(1));
+    isn != client_isn
+        && host.net.keys.read(guard).is_some_and(|keys| {
+            keys.verify_cookie(tuple, isn, cookie, None, host.net.now_s())
+                .is_some()
+        })
 }
 
 /// Whether a packet is one of the connection that `flow` is about, of which no member has a socket:

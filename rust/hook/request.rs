@@ -19,7 +19,7 @@ use super::{
     refuse, //
 };
 use crate::{
-    decide::{assemble::Added, exchange::Request, limits, reason::Reason},
+    decide::{exchange::Request, limits, reason::Reason},
     kapi::{
         hash::Ref,
         nf::{HookPacket, Verdict},
@@ -243,10 +243,7 @@ pub(super) fn more(
             waiting.rough = false;
         }
     }
-    match hold::add(&mut waiting, &packet, tcp) {
-        Added::New => net.count(Reason::Held),
-        Added::Duplicate | Added::Refused => net.count(Reason::HoldRefused),
-    }
+    hold::add(host, &mut waiting, &packet, tcp);
     let (packet, verdict) = packet.steal();
     packet.consume();
     match read(&mut waiting, tcp.service) {
@@ -287,13 +284,10 @@ fn behind_head(
     packet: HookPacket,
     mut waiting: KBox<Waiting>,
 ) -> Verdict {
-    let added = match tcp.has(flags::URG) {
-        true => Added::Refused,
-        false => hold::add(&mut waiting, &packet, tcp),
-    };
-    match added {
-        Added::New => host.net.count(Reason::Held),
-        Added::Duplicate | Added::Refused => host.net.count(Reason::HoldRefused),
+    if tcp.has(flags::URG) {
+        host.net.count(Reason::HoldRefused);
+    } else {
+        hold::add(host, &mut waiting, &packet, tcp);
     }
     let head = waiting.head();
     if waiting.hold.on_data(time::boot_ms(), head) {

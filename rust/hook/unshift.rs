@@ -8,7 +8,8 @@ use kernel::sync::rcu::Guard;
 use super::{
     classify::{classify, Class, Way},
     host::Host,
-    icmp, //
+    icmp,
+    ingress, //
 };
 use crate::{
     decide::{flow::State, reason::Reason, shift::Shift},
@@ -16,7 +17,6 @@ use crate::{
         nf::{Hook, HookPacket, Verdict},
         skb::Packet,
     },
-    table::flow::Flow,
     wire::{
         plain::{only_stamps, Plain},
         sack,
@@ -72,7 +72,9 @@ impl Hook for Unshift {
         let Some(shift) = flow.shift().filter(|_| p.has(flags::ACK)) else {
             return packet.accept();
         };
-        if flow.status().state == State::Closed && begins_another(host, guard, &p, &flow) {
+        if flow.status().state == State::Closed
+            && ingress::begins_another(host, guard, &p.tuple, flow.client_isn(), p.seq, p.ack)
+        {
             // Behind a bridge that has netfilter called this comes before the hook of its device, which
             // is to see the cookie as it is.
             return packet.accept();
@@ -97,17 +99,6 @@ impl Hook for Unshift {
             }
         }
     }
-}
-
-/// Whether a packet carries the cookie of a connection that begins anew between the ports of one that
-/// is over.
-fn begins_another(host: &Host, guard: &Guard, p: &Plain, old: &Flow) -> bool {
-    let (isn, cookie) = (p.seq.wrapping_sub(1), p.ack.wrapping_sub(1));
-    isn != old.client_isn()
-        && host.net.keys.read(guard).is_some_and(|keys| {
-            keys.verify_cookie(&p.tuple, isn, cookie, None, host.net.now_s())
-                .is_some()
-        })
 }
 
 /// Translates acknowledgement and window into the server's numbers. `wscale` is the client's.
