@@ -202,6 +202,11 @@ impl Flow {
         self.seen & ENDS != 0
     }
 
+    /// The client has said goodbye: whatever member its packets came to has seen it.
+    pub fn client_ended(&self) -> bool {
+        self.seen & CLIENT_FIN != 0
+    }
+
     /// Whether a segment may begin another connection, so that its cookie is to be looked at
     /// ([`ClientSegment::first`]). Not while a connection is live: its data is not suspected. But
     /// once an entry member has sent a SYN to the owner, the owner may have answered it.

@@ -350,9 +350,6 @@ pub(super) fn listed(host: &Host, guard: &Guard, from: &Member, listing: control
     let net = &host.net;
     let nonce = from.live.nonce.load(Relaxed);
     for said in listing {
-        if said.gone {
-            owner_gone(host, guard, from, &said.tuple, said.client_isn);
-        }
         let noted = net
             .directory
             .note(guard, from.id(), nonce, &said, net.uptime());
@@ -441,18 +438,24 @@ pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple)
     }
 }
 
+/// Tells the entry member of a connection that is over at this owner, unless the client has said so: its
+/// goodbye went by there. Under RCU.
+fn tell_entry(host: &Host, guard: &Guard, config: &Config, flow: &Flow, tuple: &Tuple) {
+    let status = flow.status();
+    if status.state == State::Closed && !status.client_ended() {
+        let entry = config.member(flow.terms().entry).filter(|m| !m.local);
+        if let Some(entry) = entry {
+            push::flow_gone(host, guard, config, entry, tuple, flow.client_isn());
+        }
+    }
+}
+
 /// Lists connections of this member with their directory members; those that are over as gone, or
-/// not at all. Of these their entry members hear, too: where a client vanishes, they alone would not
-/// know. Under RCU.
+/// not at all. Under RCU.
 fn list(host: &Host, guard: &Guard, config: &Config, batch: &Batch, closed_too: bool) {
-    let over = |tuple| {
-        let flow = host.net.flows.get(guard, tuple)?;
-        (flow.status().state == State::Closed).then(|| flow.terms().entry)
-    };
-    let mut at = [[None; PLACES + 1]; FRESH];
-    for (to, tuple) in at.iter_mut().zip(batch.as_slice()) {
-        let [first, second] = places(config, tuple);
-        *to = [first, second, if closed_too { over(tuple) } else { None }];
+    let mut at = [[None; PLACES]; FRESH];
+    for (places_of, tuple) in at.iter_mut().zip(batch.as_slice()) {
+        *places_of = places(config, tuple);
     }
     for to in config.others() {
         let here = at.iter().map(|p| p.contains(&Some(to.id())));
@@ -551,7 +554,11 @@ impl Lister {
             exchange::again(host, guard, flow);
         }
         let view = *self.view.get_or_insert_with(|| view(config));
-        if due(flow, flow.key(), view, self.last, now) && !self.batch.push(flow.key()) {
+        if !due(flow, flow.key(), view, self.last, now) {
+            return;
+        }
+        tell_entry(host, guard, config, flow, flow.key());
+        if !self.batch.push(flow.key()) {
             self.send(host, guard, config);
             self.batch.push(flow.key());
         }

@@ -109,12 +109,10 @@ impl Hook for Ingress {
                 return service(host, guard, config, packet, &tcp, flow);
             }
             Class::Known(p) => {
-                if let Some(flow) = net.flows.get(guard, &p.tuple) {
-                    packet = match settled(host, guard, config, packet, &p, flow) {
-                        Ok(verdict) => return verdict,
-                        Err(packet) => packet,
-                    };
-                }
+                packet = match serviceless(host, guard, config, packet, &p) {
+                    Ok(verdict) => return verdict,
+                    Err(packet) => packet,
+                };
                 Reason::PassOther
             }
             Class::Icmp(error) => return icmp::ingress(host, guard, config, packet, &error),
@@ -140,10 +138,26 @@ pub(super) fn done(packet: HookPacket) -> Verdict {
     verdict
 }
 
+/// A packet to what was a service, by the slow way. Apart from the others: it would cost them.
+#[cold]
+#[inline(never)]
+fn serviceless(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    packet: HookPacket,
+    p: &Plain,
+) -> Result<Verdict, HookPacket> {
+    match host.net.flows.get(guard, &p.tuple) {
+        Some(flow) => settled(host, guard, config, packet, p, flow),
+        None => Err(packet),
+    }
+}
+
 /// A packet of a connection whose owner has it, not its first: nearly all are. Such a one needs no
 /// look at its options, its checksum, or anything else; what it may be apart from that, [`service`]
 /// finds.
-#[inline]
+#[inline(always)]
 fn settled(
     host: &Host,
     guard: &Guard,

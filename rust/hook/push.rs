@@ -139,7 +139,7 @@ pub(super) fn not_mine(
     });
 }
 
-/// Tells an entry member that a connection it sent us something of is over.
+/// Tells an entry member that a connection is over.
 pub(super) fn flow_gone(
     host: &Host,
     guard: &Guard,
