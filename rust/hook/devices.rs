@@ -175,6 +175,10 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
     done
 }
 
+/// How often [`detach`] looks for shifted connections to reset: a walk may miss some while the table
+/// grows.
+const RESET_WALKS: u32 = 4;
+
 /// Stops looking at a device's packets; whether it was attached.
 ///
 /// # Errors
@@ -182,18 +186,28 @@ pub(crate) fn attach(host: ArcBorrow<'_, Host>, ifindex: u32) -> Result<Result<(
 /// `EBUSY` when it is the last device and sequence-shifted connections are open: without the
 /// hooks their streams would be corrupted. With `force` these are reset first.
 pub(crate) fn detach(host: ArcBorrow<'_, Host>, ifindex: u32, force: bool) -> Result<bool> {
+    let edits = &host.net.edits;
+    let only = |devices: &Devices| devices.has(ifindex) && devices.list().count() == 1;
+    let mut resetting = None;
+    if force && only(&host.control.lock().devices) {
+        // From here on no stream is changed that is not. The lock is not held: a reset waits for whoever
+        // uses the socket, and a device that goes waits for the lock, and all for that device.
+        resetting = Some(edits.stop());
+        for _ in 0..RESET_WALKS {
+            if edits.shifted() == 0 {
+                break;
+            }
+            super::sweep::reset_shifted(&host)?;
+        }
+    }
     let mut parts = host.control.lock();
     if !parts.devices.has(ifindex) {
         return Ok(false);
     }
-    if parts.devices.list().count() == 1 {
-        // From here on no stream is changed that is not.
-        let stopped = host.net.edits.stop();
-        if host.net.edits.shifted() > 0 {
-            if !force {
-                return Err(EBUSY);
-            }
-            super::sweep::reset_shifted(&host)?;
+    if only(&parts.devices) {
+        let stopped = edits.stop();
+        if edits.shifted() > 0 {
+            return Err(EBUSY);
         }
         parts.devices.remove(ifindex);
         parts.devices.inet = None;
@@ -203,6 +217,7 @@ pub(crate) fn detach(host: ArcBorrow<'_, Host>, ifindex: u32, force: bool) -> Re
         parts.devices.remove(ifindex);
     }
     parts.devices.tell(&host);
+    drop(resetting);
     Ok(true)
 }
 

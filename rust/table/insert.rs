@@ -79,8 +79,8 @@ pub(crate) struct Edits {
     readers: Beside<Finder>,
     bytes: Beside<Inserted>,
     shifted: Atomic<u32>,
-    /// No more may begin.
-    stopped: Atomic<bool>,
+    /// How many [`Stopped`] there are: while there is one, no more may begin.
+    stopped: Atomic<u32>,
     pin: BhLock<Option<Pin>>,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Stopped<'a>(&'a Edits);
 
 impl Drop for Stopped<'_> {
     fn drop(&mut self) {
-        self.0.stopped.store(false, Relaxed);
+        self.0.stopped.fetch_sub(1, Relaxed);
     }
 }
 
@@ -100,15 +100,14 @@ impl Edits {
             readers: Beside(Table::new(max)?),
             bytes: Beside(Table::new(max)?),
             shifted: Atomic::new(0),
-            stopped: Atomic::new(false),
+            stopped: Atomic::new(0),
             pin: BhLock::new(None, GFP_KERNEL)?,
         })
     }
 
-    /// Sees to it that no shift begins, so that [`Edits::shifted`] only falls. One at a time. Process
-    /// context.
+    /// Sees to it that no shift begins, so that [`Edits::shifted`] only falls. Process context.
     pub(crate) fn stop(&self) -> Stopped<'_> {
-        self.stopped.store(true, Relaxed);
+        self.stopped.fetch_add(1, Relaxed);
         // Whoever has not seen that begins within a section.
         synchronize();
         Stopped(self)
@@ -167,7 +166,7 @@ impl Edits {
         new: Inserted,
     ) -> Result {
         let len = new.len;
-        if self.stopped.load(Relaxed) {
+        if self.stopped.load(Relaxed) != 0 {
             return Err(EBUSY);
         }
         self.bytes.store(guard, flow.key(), new)?;
