@@ -4,7 +4,7 @@
 //!
 //! Functions here run in softirq with RCU held by the caller, LOCAL_OUT also in process context
 //! with bottom halves on; none sleeps. Exceptions are said: `host` and `devices` (process
-//! context), and the jobs of `state`, `sweep`, `directory`, `tell`, `lost`, `leftover` and `hold` (a work queue).
+//! context), and the jobs of `state`, `sweep`, `directory`, `tell`, `lost`, `leftover`, `events` and `hold` (a work queue).
 //!
 //! A client's packet goes `ingress` -> (`answer` | `request` -> `decision` -> `deliver`), with
 //! `hold` between when its head is in pieces, a packet

@@ -14,9 +14,10 @@
 //! 6. `flow::Shifts` has a lock for its count and the module reference (bottom halves off).
 //! 7. `net::Net::ring` (bottom halves off) covers the associations that may be sent again.
 //! 8. The time of the next look at `pending` has a lock (`hook::host`, bottom halves off).
+//! 9. `untold` has a lock for the events (bottom halves off).
 //!
 //! Every [`crate::kapi::rcu::RcuCell`] has a mutex of its own for writers, taken after 1. No two
-//! of 2 to 8 are ever held together; 1 is taken first.
+//! of 2 to 9 are ever held together; 1 is taken first.
 
 pub(crate) mod config;
 pub(crate) mod directory;
@@ -31,3 +32,4 @@ pub(crate) mod requests;
 pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod text;
+pub(crate) mod untold;

@@ -36,7 +36,8 @@ use crate::{
     table::{
         config::Config,
         member::Member,
-        net::Net, //
+        net::Net,
+        untold::Event, //
     },
     uapi::consts::{
         cmd,
@@ -218,38 +219,60 @@ pub(super) fn install() {
 }
 
 impl Events for Teller {
-    fn session(&self, host: &Host, a: &Association, cause: Cause) {
-        let net = &host.net;
-        let cause = match cause {
-            Cause::New => SessionCause::New,
-            Cause::Confirm => SessionCause::Confirm,
-            Cause::Move => SessionCause::Move,
-            Cause::End => SessionCause::End,
-            Cause::Expire => SessionCause::Expire,
+    fn wanted(&self, host: &Host, event: &Event) -> bool {
+        let group = match event {
+            Event::Session(..) => group::SESSION,
+            Event::Member(_) | Event::Resync(_) => group::MEMBER,
         };
-        genl::multicast(net.ns, group::SESSION, cmd::SESSION_NTF, CAPACITY, |w| {
-            put_session(w, net, &rcu::read_lock(), a)?;
-            w.u32(session::CAUSE, cause as u32)
-        });
+        genl::has_listeners(host.net.ns, group)
     }
 
-    fn resync(&self, host: &Host, from: &Member) {
-        genl::multicast(host.net.ns, group::MEMBER, cmd::RESYNC_NTF, CAPACITY, |w| {
-            w.u32(member::ID, from.id().into())?;
-            w.text(member::NAME, from.settings.name.as_bytes())
-        });
+    fn tell(&self, host: &Host, event: &Event) {
+        let net = &host.net;
+        match event {
+            Event::Session(a, cause) => session(net, a, *cause),
+            Event::Member(id) => {
+                genl::multicast(net.ns, group::MEMBER, cmd::MEMBER_NTF, CAPACITY, |w| {
+                    let guard = rcu::read_lock();
+                    let config = net.config(&guard).ok_or(ENODEV)?;
+                    let m = config.member(*id).ok_or(ENOENT)?;
+                    put_member(w, net, &guard, config, m)
+                });
+            }
+            Event::Resync(id) => {
+                genl::multicast(net.ns, group::MEMBER, cmd::RESYNC_NTF, CAPACITY, |w| {
+                    let guard = rcu::read_lock();
+                    let config = net.config(&guard).ok_or(ENODEV)?;
+                    let from = config.member(*id).ok_or(ENOENT)?;
+                    w.u32(member::ID, (*id).into())?;
+                    w.text(member::NAME, from.settings.name.as_bytes())
+                });
+            }
+        }
+    }
+
+    fn lost(&self, host: &Host) {
+        for group in [group::SESSION, group::MEMBER] {
+            genl::overrun(host.net.ns, group);
+        }
     }
 
     fn device_gone(&self, host: &Host) {
         device(&host.net);
     }
+}
 
-    fn member(&self, host: &Host, m: &Member) {
-        let net = &host.net;
-        genl::multicast(net.ns, group::MEMBER, cmd::MEMBER_NTF, CAPACITY, |w| {
-            let guard = rcu::read_lock();
-            let config = net.config(&guard).ok_or(ENODEV)?;
-            put_member(w, net, &guard, config, m)
-        });
-    }
+/// Tells what happened to a session.
+fn session(net: &Net, a: &Association, cause: Cause) {
+    let cause = match cause {
+        Cause::New => SessionCause::New,
+        Cause::Confirm => SessionCause::Confirm,
+        Cause::Move => SessionCause::Move,
+        Cause::End => SessionCause::End,
+        Cause::Expire => SessionCause::Expire,
+    };
+    genl::multicast(net.ns, group::SESSION, cmd::SESSION_NTF, CAPACITY, |w| {
+        put_session(w, net, &rcu::read_lock(), a)?;
+        w.u32(session::CAUSE, cause as u32)
+    });
 }

@@ -88,6 +88,13 @@ impl Held {
             .is_some_and(|(_, end)| *end > self.head())
     }
 
+    /// Whether all bytes from `begin` to `end` are held.
+    pub fn has(&self, begin: u32, end: u32) -> bool {
+        self.parts()
+            .iter()
+            .any(|(first, last)| *first <= begin && end <= *last)
+    }
+
     /// Adds the bytes from `begin` to `end`. `keep` is called with each range that is not held
     /// yet, in order, and stores its bytes; when it answers `false` nothing is added.
     pub fn add(&mut self, begin: u32, end: u32, mut keep: impl FnMut(u32, u32) -> bool) -> Added {
@@ -199,6 +206,16 @@ mod tests {
             (Added::New, [(0, 2), (4, 6), (8, 10), (12, 14)])
         );
         assert_eq!((held.head(), held.gap()), (14, false));
+    }
+
+    #[test]
+    fn what_is_held() {
+        let mut held = Held::new();
+        assert!(!held.has(0, 1));
+        held.add(10, 20, |_, _| true);
+        held.add(30, 40, |_, _| true);
+        assert!(held.has(10, 20) && held.has(12, 15) && held.has(30, 40));
+        assert!(!held.has(9, 12) && !held.has(15, 21) && !held.has(10, 40) && !held.has(20, 30));
     }
 
     #[test]

@@ -105,6 +105,10 @@ pub struct Flow {
     pub state: State,
     seen: u8,
     tries: u8,
+    /// Its packets have come through another entry member than the first, at its owner.
+    pub moved: bool,
+    /// Its end was told, at its owner.
+    pub told: bool,
     /// Under which view of the directory members it was listed, at its owner; 0 for none. See
     /// [`crate::decide::directory::view`].
     pub listed: u8,
@@ -137,6 +141,8 @@ impl Flow {
             state: State::Decided,
             seen: 0,
             tries: 0,
+            moved: false,
+            told: false,
             listed: 0,
         }
     }
@@ -171,6 +177,8 @@ impl Flow {
             State::Closed => 2,
         };
         role | (state << 2)
+            | ((self.moved as u32) << 4)
+            | ((self.told as u32) << 5)
             | ((self.seen as u32) << 8)
             | ((self.tries as u32) << 16)
             | ((self.listed as u32) << 24)
@@ -193,6 +201,8 @@ impl Flow {
             state,
             seen: (bits >> 8) as u8,
             tries: (bits >> 16) as u8,
+            moved: (bits >> 4) & 1 != 0,
+            told: (bits >> 5) & 1 != 0,
             listed: (bits >> 24) as u8,
         }
     }
@@ -202,9 +212,10 @@ impl Flow {
         self.seen & ENDS != 0
     }
 
-    /// The client has said goodbye: whatever member its packets came to has seen it.
-    pub fn client_ended(&self) -> bool {
-        self.seen & CLIENT_FIN != 0
+    /// The entry member does not know that it is over, at its owner: the client has not said so, or
+    /// maybe not there.
+    pub fn ends_unseen(&self) -> bool {
+        self.state == State::Closed && (self.moved || self.seen & CLIENT_FIN == 0)
     }
 
     /// Whether a segment may begin another connection, so that its cookie is to be looked at
@@ -468,6 +479,8 @@ mod tests {
                             state,
                             seen,
                             tries,
+                            moved: tries & 1 != 0,
+                            told: seen & 1 != 0,
                             listed: tries.rotate_left(3),
                         };
                         assert_eq!(Flow::from_bits(flow.to_bits()), flow);
@@ -528,6 +541,25 @@ mod tests {
             assert_eq!(flow.state, State::Live);
             assert_eq!(flow.on_client_segment(&with_socket(FIRST)), Action::Deliver);
         }
+    }
+
+    #[test]
+    fn an_end_that_the_entry_member_cannot_see() {
+        let mut flow = live(Role::Owner);
+        assert!(!flow.ends_unseen());
+        flow.state = State::Closed;
+        assert!(flow.ends_unseen());
+        let mut flow = live(Role::Owner);
+        let fin = ClientSegment {
+            flags: FIN,
+            socket: true,
+            ..DATA
+        };
+        flow.on_client_segment(&fin);
+        flow.on_gone();
+        assert!(flow.state == State::Closed && !flow.ends_unseen());
+        flow.moved = true;
+        assert!(flow.ends_unseen());
     }
 
     #[test]

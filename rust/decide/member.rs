@@ -284,8 +284,11 @@ pub fn replaces(new: &Order, old: &Order) -> bool {
 /// The share of new sessions that a member may have `age_ms` after it joined, thousandths of its
 /// usual one: it grows from a tenth to the whole over `slow_start_ms`, so that a member with cold
 /// caches is not given every new session.
-pub fn ramp(age_ms: u64, slow_start_ms: u64) -> u16 {
-    if age_ms >= slow_start_ms {
+///
+/// In a farm that starts as a whole nobody has to be spared: one that joined not much later than the
+/// eldest, whose age is `eldest_ms`, has its whole share.
+pub fn ramp(age_ms: u64, eldest_ms: u64, slow_start_ms: u64) -> u16 {
+    if age_ms >= slow_start_ms || eldest_ms.saturating_sub(age_ms) < slow_start_ms {
         return 1000;
     }
     let grown = age_ms
@@ -498,10 +501,15 @@ mod tests {
             (9_999, 999),
             (10_000, 1000),
         ] {
-            assert_eq!(ramp(age, 10_000), want);
+            assert_eq!(ramp(age, 60_000, 10_000), want);
         }
-        assert_eq!(ramp(0, 0), 1000);
-        assert!(ramp(u64::MAX - 1, u64::MAX) <= 1000);
+        assert_eq!(ramp(0, 0, 0), 1000);
+        assert!(ramp(u64::MAX - 1, u64::MAX, u64::MAX) <= 1000);
+        // A farm that starts, one member after the other.
+        assert_eq!(
+            [ramp(1_000, 10_999, 10_000), ramp(1_000, 11_000, 10_000)],
+            [1000, 100]
+        );
         assert!(admitted(1000, u64::MAX) && admitted(1, 0) && !admitted(0, 0));
         assert!(!admitted(500, 0x8000_0000) && admitted(501, 0x8000_0000));
     }

@@ -207,6 +207,8 @@ reasons! {
     Spawned = "spawned",
     /// Spawns that failed: the client will try again.
     SpawnFailed = "spawn_failed",
+    /// Of those, answered with RST: still no listener with the client's last tries.
+    SpawnRefused = "spawn_refused",
     /// Dropped: a segment that may not spawn came before the socket.
     SpawnNotYet = "spawn_not_yet",
     /// Passed: a segment of a connection that is over; the local stack answers it.

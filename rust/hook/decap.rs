@@ -108,6 +108,10 @@ enum Todo {
 }
 
 /// Bytes of a control message that are looked at.
+/// For how long the hand-off of a member with a lower id is not taken by one that has handed the same
+/// connection to it, seconds.
+const CROSSED_S: u32 = 2;
+
 const LOOK: usize = control::MAX_MESSAGE;
 /// Bytes of any message that are looked at first. A data message has so many in its headers; those
 /// of the client's data stay where they are: moved to the front they would be copied, accounted
@@ -286,6 +290,9 @@ fn accept(
         Route::Relay { generation } => match flow.filter(|f| f.owner() == config.local) {
             Some(flow) => {
                 flow.touch(now);
+                if flow.entry() != sender.id() && !flow.status().moved {
+                    flow.on(now, |f| f.moved = true);
+                }
                 if begins_another(host, guard, &flow, inner) {
                     // Only who gets it from the client may decide on it.
                     push::flow_gone(host, guard, config, sender, tuple, generation);
@@ -311,7 +318,18 @@ fn accept(
                     return Err(Reason::TunnelNoFlow);
                 }
                 // That member has not said that it has it. It may be the sender itself: two that have
-                // decided for each other would both wait for ever.
+                // decided for each other would both wait for ever. One of them takes it, the other only
+                // when its own hand-off was lost; nobody does if there is an owner.
+                let owner = flow.owner();
+                let listed = directory::owner(host, guard, config, tuple);
+                if listed == Some((owner, h.client_isn)) {
+                    directory::not_ours(host, guard, config, sender, tuple, &flow);
+                    return Err(Reason::TunnelNoFlow);
+                }
+                let crossed = owner == sender.id() && owner < config.local;
+                if crossed && flow.age(now) < CROSSED_S {
+                    return Err(Reason::TunnelNoFlow);
+                }
                 net.flows.remove(guard, flow, &net.edits);
                 known = None;
             }
@@ -392,7 +410,7 @@ fn take(
         keys.verify_cookie(tuple, h.client_isn, h.cookie_isn, None, net.now_s())
             .ok_or(Reason::TunnelReplay)?;
     }
-    if leftover::is_occupied(host, guard, tuple, h.client_isn) {
+    if leftover::is_occupied(host, guard, tuple, h.client_isn, h.cookie_isn) {
         return Err(Reason::TunnelOccupied);
     }
     let mut session = has(HandOff::HAS_SID).then(|| Sid(h.sid).key());

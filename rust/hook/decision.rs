@@ -102,15 +102,15 @@ impl Candidates {
         };
         let mut standings = [Standing::Out; MEMBERS_MAX];
         let mut count = Count::default();
-        // In a farm that starts as a whole nobody has to be spared.
-        let settled = config.members.iter().any(|m| m.ramp(&clock) >= 1000);
+        let ages = config.members.iter().map(|m| m.age_ms(&clock));
+        let eldest = ages.max().unwrap_or(0);
         let slots = this.list.iter_mut().zip(&mut standings);
         for ((slot, standing), member) in slots.zip(&config.members) {
             let seen = member.seen(guard, config, &clock);
             let fill = listens(host, guard, member, service);
             let admitted = match bits {
-                Some(bits) if settled => admitted(member.ramp(&clock), bits),
-                _ => true,
+                Some(bits) => admitted(member.ramp(&clock, eldest), bits),
+                None => true,
             };
             let damped = bits.is_some() && member.live.damped.load(Relaxed);
             *standing = health::standing(
@@ -176,7 +176,7 @@ pub(super) fn servable(host: &Host, guard: &Guard, config: &Config, service: &Se
     config.me().is_some_and(could) || config.others().any(could)
 }
 
-/// Decides.
+/// Decides. `first`: it was not asked about the same request before; only then it is counted.
 pub(super) fn choose(
     host: &Host,
     guard: &Guard,
@@ -184,9 +184,16 @@ pub(super) fn choose(
     service: &Service,
     client: &Addr,
     asked: Asked,
+    first: bool,
 ) -> Chosen {
-    let net = &host.net;
-    service.count_connection();
+    let count = |why| {
+        if first {
+            host.net.count(why);
+        }
+    };
+    if first {
+        service.count_connection();
+    }
     let to = |choice: Option<Choice>| choice.map_or(Chosen::Nobody, Chosen::To);
     let cookie = match asked {
         Asked::Http { cookie, .. } => cookie,
@@ -201,11 +208,11 @@ pub(super) fn choose(
         }
     };
     match cookie {
-        CookieValue::Absent => net.count(Reason::SidAbsent),
-        CookieValue::Malformed => net.count(Reason::SidMalformed),
-        CookieValue::Conflict => net.count(Reason::SidConflict),
+        CookieValue::Absent => count(Reason::SidAbsent),
+        CookieValue::Malformed => count(Reason::SidMalformed),
+        CookieValue::Conflict => count(Reason::SidConflict),
         CookieValue::One(sid) => {
-            if let Some(chosen) = by_sid(host, guard, config, service, &Sid(sid)) {
+            if let Some(chosen) = by_sid(host, guard, config, service, &Sid(sid), count) {
                 return chosen;
             }
         }
@@ -318,11 +325,12 @@ fn by_sid(
     config: &Config,
     service: &Service,
     sid: &Sid,
+    count: impl Fn(Reason),
 ) -> Option<Chosen> {
     let net = &host.net;
     let claims = net.keys.read(guard).and_then(|k| k.open_sid(sid));
     let Some(claims) = claims.filter(|c| c.group == service.settings.group) else {
-        net.count(Reason::SidForged);
+        count(Reason::SidForged);
         return None;
     };
     let key = sid.key();
@@ -339,19 +347,19 @@ fn by_sid(
         last.absolute,
     ) {
         Resolve::Known { home } => {
-            net.count(Reason::SidKnown);
+            count(Reason::SidKnown);
             home
         }
         Resolve::SidOnly { home } => {
-            net.count(Reason::SidAlone);
+            count(Reason::SidAlone);
             home
         }
         Resolve::Expired => {
-            net.count(Reason::SidExpired);
+            count(Reason::SidExpired);
             return None;
         }
         Resolve::Ended => {
-            net.count(Reason::SidEnded);
+            count(Reason::SidEnded);
             return None;
         }
     };

@@ -98,8 +98,8 @@ pub(super) fn report(host: &Host, guard: &Guard, tuple: &Tuple, ifindex: u32) ->
     let Some(flow) = host.net.flows.get(guard, tuple) else {
         return Report::Over;
     };
-    match stack::received(host.net.ns, tuple, ifindex) {
-        (Socket::Full, next) => Report::Has(next),
+    match stack::stands(host.net.ns, tuple, ifindex) {
+        (Socket::Full, at) => Report::Has(at.next),
         (Socket::TimeWait, _) => Report::Over,
         (Socket::None, _) if flow.status().state >= State::Live => Report::Over,
         (Socket::Request | Socket::None, _) => Report::NotYet,

@@ -193,10 +193,18 @@ fn known(host: &Host, guard: &Guard, tuple: &Tuple) -> Option<(u16, u32)> {
             return Some((flow.owner(), flow.client_isn()));
         }
     }
-    let entry = net.directory.get(guard, tuple)?;
-    let (owner, client_isn) = entry.owner();
-    let config = net.config(guard)?;
-    is_current(config, &entry).then_some((owner, client_isn))
+    owner(host, guard, net.config(guard)?, tuple)
+}
+
+/// Who has listed a connection here: its owner and the client's ISN. Under RCU.
+pub(super) fn owner(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    tuple: &Tuple,
+) -> Option<(u16, u32)> {
+    let entry = host.net.directory.get(guard, tuple)?;
+    is_current(config, &entry).then_some(entry.owner())
 }
 
 /// Whether what an owner listed is of its present start.
@@ -263,9 +271,8 @@ pub(super) fn begun(
     tuple: &Tuple,
     client_isn: u32,
 ) -> Option<Terms> {
-    let entry = host.net.directory.get(guard, tuple)?;
-    let (owner, isn) = entry.owner();
-    if isn != client_isn || !is_current(config, &entry) {
+    let (owner, isn) = owner(host, guard, config, tuple)?;
+    if isn != client_isn {
         return None;
     }
     match found(host, guard, config, tuple, owner, isn) {
@@ -438,11 +445,9 @@ pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple)
     }
 }
 
-/// Tells the entry member of a connection that is over at this owner, unless the client has said so: its
-/// goodbye went by there. Under RCU.
+/// Tells the entry member of a connection that it is over at this owner, if it cannot know. Under RCU.
 fn tell_entry(host: &Host, guard: &Guard, config: &Config, flow: &Flow, tuple: &Tuple) {
-    let status = flow.status();
-    if status.state == State::Closed && !status.client_ended() {
+    if flow.status().ends_unseen() {
         let entry = config.member(flow.terms().entry).filter(|m| !m.local);
         if let Some(entry) = entry {
             push::flow_gone(host, guard, config, entry, tuple, flow.client_isn());
@@ -523,6 +528,16 @@ fn due(flow: &Flow, tuple: &Tuple, view: u8, last: u32, now: u32) -> bool {
     true
 }
 
+/// Whether a connection of this member is over since the last look.
+fn ended(flow: &Flow, now: u32) -> bool {
+    let status = flow.status();
+    let news = status.state == State::Closed && !status.told;
+    if news {
+        flow.on(now, |f| f.told = true);
+    }
+    news
+}
+
 /// Lists, in the course of a sweep, what is due.
 pub(super) struct Lister {
     batch: KBox<Batch>,
@@ -554,11 +569,10 @@ impl Lister {
             exchange::again(host, guard, flow);
         }
         let view = *self.view.get_or_insert_with(|| view(config));
-        if !due(flow, flow.key(), view, self.last, now) {
-            return;
+        if ended(flow, now) {
+            tell_entry(host, guard, config, flow, flow.key());
         }
-        tell_entry(host, guard, config, flow, flow.key());
-        if !self.batch.push(flow.key()) {
+        if due(flow, flow.key(), view, self.last, now) && !self.batch.push(flow.key()) {
             self.send(host, guard, config);
             self.batch.push(flow.key());
         }

@@ -1,39 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What happens, for whoever wants to tell user space. The control layer installs itself here.
+//!
+//! Nothing is sent where it happens: it is noted if somebody listens, and a job sends it.
 
-use kernel::sync::SetOnce;
+use kernel::sync::{rcu, ArcBorrow, SetOnce};
 
 use super::host::Host;
+pub(crate) use crate::table::untold::Cause;
 use crate::{
-    table::member::Member,
+    kapi::work::Job,
+    table::{
+        member::Member,
+        untold::{Event, When},
+    },
     wire::control::Association, //
 };
 
-/// Why a session is told about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// A home was selected.
-    New,
-    /// The client showed the id for the first time.
-    Confirm,
-    /// It has another home.
-    Move,
-    /// It was ended by an operator.
-    End,
-    /// A timeout has passed.
-    Expire,
-}
+/// For how long the first event waits for others, ms.
+const SOON_MS: u32 = 10;
 
-/// Takes events. Any context, under RCU; must not sleep.
+/// How often a job takes events before others have their turn.
+const ROUNDS: u32 = 16;
+
+/// Takes events.
 pub(crate) trait Events: Sync {
-    /// Something happened to a session.
-    fn session(&self, host: &Host, association: &Association, cause: Cause);
-    /// A member's state has changed.
-    fn member(&self, host: &Host, member: &Member);
-    /// What a member pushed was lost for too long; it tells everything again.
-    fn resync(&self, host: &Host, from: &Member);
-    /// A device that was attached has gone.
+    /// Whether anybody wants to know of such. Any context; one load when nobody does.
+    fn wanted(&self, host: &Host, event: &Event) -> bool;
+    /// Tells of one. Process context, not under RCU.
+    fn tell(&self, host: &Host, event: &Event);
+    /// Tells that some were lost. Process context.
+    fn lost(&self, host: &Host);
+    /// Tells that a device that was attached has gone. Process context.
     fn device_gone(&self, host: &Host);
 }
 
@@ -44,30 +42,62 @@ pub(crate) fn install(listener: &'static dyn Events) {
     LISTENER.populate(listener);
 }
 
-/// Tells about a session.
+/// Notes an event. Any context.
+fn note(host: &Host, event: Event) {
+    if LISTENER.as_ref().is_some_and(|l| l.wanted(host, &event)) {
+        match host.net.untold.push(event) {
+            When::Then => {}
+            When::Soon => host.tell_user(&rcu::read_lock(), SOON_MS),
+            When::Now => host.tell_user(&rcu::read_lock(), 0),
+        }
+    }
+}
+
+/// Something happened to a session. Any context.
 pub(super) fn session(host: &Host, association: &Association, cause: Cause) {
-    if let Some(l) = LISTENER.as_ref() {
-        l.session(host, association, cause);
-    }
+    note(host, Event::Session(*association, cause));
 }
 
-/// Tells that a member tells everything again.
+/// A member tells everything again. Any context.
 pub(super) fn resync(host: &Host, from: &Member) {
-    if let Some(l) = LISTENER.as_ref() {
-        l.resync(host, from);
-    }
+    note(host, Event::Resync(from.id()));
 }
 
-/// Tells about a member.
+/// A member's state has changed. Any context.
 pub(crate) fn member(host: &Host, member: &Member) {
-    if let Some(l) = LISTENER.as_ref() {
-        l.member(host, member);
-    }
+    note(host, Event::Member(member.id()));
 }
 
-/// Tells that an attached device has gone.
+/// An attached device has gone. Process context.
 pub(super) fn device_gone(host: &Host) {
     if let Some(l) = LISTENER.as_ref() {
         l.device_gone(host);
+    }
+}
+
+/// The job that tells.
+pub(super) struct EventsJob;
+
+impl Job for EventsJob {
+    type State = Host;
+
+    fn run(host: ArcBorrow<'_, Host>) -> u32 {
+        let host = &*host;
+        let Some(listener) = LISTENER.as_ref() else {
+            return 0;
+        };
+        for _ in 0..ROUNDS {
+            let (events, taken) = host.net.untold.take();
+            for event in events.iter().flatten() {
+                listener.tell(host, event);
+            }
+            if taken < events.len() {
+                if host.net.untold.lost() {
+                    listener.lost(host);
+                }
+                return 0;
+            }
+        }
+        1
     }
 }

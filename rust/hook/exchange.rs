@@ -164,8 +164,8 @@ fn resting(host: &Host, guard: &Guard, tuple: &Tuple) -> Option<Resting> {
     if followed.is_told(asked) {
         return None;
     }
-    let received = host.ask_socket(|ns, device| match stack::received(ns, tuple, device) {
-        (Socket::Full, next) => Some(next),
+    let received = host.ask_socket(|ns, device| match stack::stands(ns, tuple, device) {
+        (Socket::Full, at) => Some(at.next),
         _ => None,
     });
     if received != Some(asked)

@@ -18,6 +18,7 @@ use super::{
     decap::Decap,
     devices::{Devices, DEVICES_MAX},
     directory::DirectoryJob,
+    events::EventsJob,
     hold::HoldJob,
     leftover::LeftoverJob,
     lost::LostJob,
@@ -83,6 +84,8 @@ pub(crate) struct Host {
     /// Closes sockets that are left, and tells of connections that have gone on elsewhere; there from
     /// the first configuration on.
     leftover: RcuCell<Work<LeftoverJob>>,
+    /// Tells user space what has happened; there from the first configuration on.
+    events: RcuCell<Work<EventsJob>>,
     /// Looks after held connections; there from the first configuration on.
     hold: RcuCell<Work<HoldJob>>,
     /// When it runs next, in ms since boot.
@@ -118,6 +121,7 @@ impl PerNet for Host {
                 lost: RcuCell::new()?,
                 lost_until: Atomic::new(0),
                 leftover: RcuCell::new()?,
+                events: RcuCell::new()?,
                 hold: RcuCell::new()?,
                 hold_next: BhLock::new(u64::MAX, GFP_KERNEL)?,
                 tap <- new_mutex!(None),
@@ -149,6 +153,7 @@ impl PerNet for Host {
             *telling = None;
         }
         this.leftover.replace(None);
+        this.events.replace(None);
         this.hold.replace(None);
         this.lost.replace(None);
         this.tunnel.replace(None);
@@ -179,13 +184,16 @@ impl Host {
         let tell = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let hold = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let leftover = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        let events = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
         let lost = KBox::new(Work::new(this.into())?, GFP_KERNEL)?;
+        this.net.untold.make_room()?;
         this.net.strangers.replace(Some(Strangers::new()?));
         directory.queue(0);
         this.directory.replace(Some(directory));
         this.tell.replace(Some(tell));
         this.hold.replace(Some(hold));
         this.leftover.replace(Some(leftover));
+        this.events.replace(Some(events));
         this.lost.replace(Some(lost));
         state.queue(0);
         sweep.queue(0);
@@ -289,6 +297,13 @@ impl Host {
     pub(super) fn clear_up(&self, guard: &Guard) {
         if let Some(job) = self.leftover.read(guard) {
             job.queue(0);
+        }
+    }
+
+    /// There is something to tell user space, in `delay_ms` milliseconds. Any context.
+    pub(super) fn tell_user(&self, guard: &Guard, delay_ms: u32) {
+        if let Some(job) = self.events.read(guard) {
+            job.queue(delay_ms);
         }
     }
 

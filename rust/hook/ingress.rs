@@ -330,6 +330,18 @@ fn service(
             return done(packet);
         }
         if ours && says && !tcp.has(flags::SYN | flags::RST) {
+            if waiting.rough {
+                packet = match begun(host, guard, config, packet, tcp, waiting.client_isn) {
+                    Ok(verdict) => return verdict,
+                    Err(packet) => packet,
+                };
+                if waiting.comes_again(tcp.seg.seq, tcp.payload_len) {
+                    // A client repeats from its first byte that is not acknowledged: somebody has
+                    // acknowledged the beginning, and this member is the wrong one.
+                    hold::keep(host, guard, config, waiting);
+                    return directory::unknown(host, guard, config, packet, tcp);
+                }
+            }
             return request::more(host, guard, config, tcp, packet, waiting);
         }
         if !ours && cookie(host, keys, tcp).is_some() {
@@ -532,13 +544,32 @@ pub(super) fn belongs(
     ours.then_some(begins)
 }
 
+/// A segment with data of a connection whose first segment is not here, or comes here now: if it came in
+/// elsewhere before, its owner gets it. A second decision would run the request twice.
+fn begun(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    packet: HookPacket,
+    tcp: &Tcp<'_>,
+    client_isn: u32,
+) -> Result<Verdict, HookPacket> {
+    let Some(terms) = directory::begun(host, guard, config, &tcp.tuple, client_isn) else {
+        return Err(packet);
+    };
+    let (packet, verdict) = packet.steal();
+    let (tuple, l4) = (&tcp.tuple, tcp.l4());
+    encap::relay(host, guard, config, packet, tuple, l4, &terms, With::Relay);
+    Ok(verdict)
+}
+
 /// A segment of a connection that has not asked for anything yet, or that nobody here knows.
 /// `had_flow`: there is, or just was, a flow between the same ports.
 fn before_request(
     host: &Host,
     guard: &Guard,
     config: &Config,
-    packet: HookPacket,
+    mut packet: HookPacket,
     keys: &KeyRing,
     tcp: &Tcp<'_>,
     had_flow: bool,
@@ -572,13 +603,10 @@ fn before_request(
             return done(packet);
         }
         let isn = s.seq.wrapping_sub(1);
-        if let Some(terms) = directory::begun(host, guard, config, &tcp.tuple, isn) {
-            // It came in elsewhere before: a second decision would run the request twice.
-            let (packet, verdict) = packet.steal();
-            let (tuple, l4) = (&tcp.tuple, tcp.l4());
-            encap::relay(host, guard, config, packet, tuple, l4, &terms, With::Relay);
-            return verdict;
-        }
+        packet = match begun(host, guard, config, packet, tcp, isn) {
+            Ok(verdict) => return verdict,
+            Err(packet) => packet,
+        };
         let hs = Handshake {
             tuple: tcp.tuple,
             client_isn: isn,
@@ -613,6 +641,10 @@ fn before_request(
         if let Some((isn, _, agreed)) =
             keys.early_segment(&tcp.tuple, s.seq, s.ack, mss, stamps.is_some(), now)
         {
+            packet = match begun(host, guard, config, packet, tcp, isn) {
+                Ok(verdict) => return verdict,
+                Err(packet) => packet,
+            };
             net.count(Reason::EarlySegment);
             let hs = Handshake {
                 tuple: tcp.tuple,

@@ -30,7 +30,7 @@ use crate::{
         reason::Reason,
     },
     kapi::{
-        tcp::{self as stack, Socket},
+        tcp::{self as stack, Socket, Stands},
         work::Job,
     },
     table::{
@@ -40,7 +40,8 @@ use crate::{
     },
     wire::{
         addr::Tuple,
-        control::{self, Answer}, //
+        control::{self, Answer},
+        tcp::seq, //
     },
 };
 
@@ -50,26 +51,36 @@ const TELL: u32 = 3;
 /// Entries that are looked at under one RCU section.
 const BATCH: u32 = 256;
 
-/// The sequence number that the socket of a connection here expects next.
-fn expects(host: &Host, tuple: &Tuple) -> Option<u32> {
-    host.ask_socket(|ns, device| match stack::received(ns, tuple, device) {
-        (Socket::Full, next) => Some(next),
+/// Where the socket of a connection here stands.
+fn stands(host: &Host, tuple: &Tuple) -> Option<Stands> {
+    host.ask_socket(|ns, device| match stack::stands(ns, tuple, device) {
+        (Socket::Full, at) => Some(at),
         _ => None,
     })
 }
 
 /// Whether another connection's socket is in the way of one that is handed over here, whose client
 /// has proved that it began it. It is closed then. Softirq.
-pub(super) fn is_occupied(host: &Host, guard: &Guard, tuple: &Tuple, client_isn: u32) -> bool {
+///
+/// `client_isn` and `server_isn` are the two initial numbers, as the client knows them: it goes on
+/// with them.
+pub(super) fn is_occupied(
+    host: &Host,
+    guard: &Guard,
+    tuple: &Tuple,
+    client_isn: u32,
+    server_isn: u32,
+) -> bool {
     let net = &host.net;
-    let old = net.flows.get(guard, tuple);
-    // The same connection's, from before others took this member for dead: its socket goes on with it,
-    // unless it counts without what was put into a response.
-    let shifted = old.is_some_and(|f| f.status().role != Role::Entry && f.shift().is_some());
-    if expects(host, tuple).is_none_or(|next| lost::is_of(client_isn, next) && !shifted) {
+    // The same connection's, from before others took this member for dead: its socket goes on with
+    // it. Not if the client counts what was put into a response: it has had more than was sent.
+    let goes_on = |at: Stands| {
+        lost::is_of(client_isn, at.next) && seq::ge(at.sent, server_isn.wrapping_add(1))
+    };
+    if stands(host, tuple).is_none_or(goes_on) {
         return false;
     }
-    if let Some(old) = old {
+    if let Some(old) = net.flows.get(guard, tuple) {
         net.requests.over(&old);
         net.flows.remove(guard, old, &net.edits);
     }
@@ -91,7 +102,7 @@ pub(super) fn taken_over(host: &Host, guard: &Guard, config: &Config, now: &Answ
             && f.client_isn() != now.client_isn
     });
     let Some(old) = old else { return };
-    if !expects(host, tuple).is_some_and(|next| lost::is_of(now.client_isn, next)) {
+    if !stands(host, tuple).is_some_and(|at| lost::is_of(now.client_isn, at.next)) {
         return;
     }
     if !net.leftover.has_room() {

@@ -123,7 +123,8 @@ pub(super) fn give(
     old: Option<Ref<'_, Tuple, Flow>>,
 ) -> Verdict {
     let net = &host.net;
-    let chosen = decision::choose(host, guard, config, tcp.service, &hs.tuple.client, asked);
+    let client = &hs.tuple.client;
+    let chosen = decision::choose(host, guard, config, tcp.service, client, asked, true);
     if let Chosen::Wait = chosen {
         net.count(Reason::HomeWaited);
         return packet.drop();
@@ -350,7 +351,9 @@ pub(super) fn decide(
         kept: waiting.hold.acked() > 0,
         taken_over: false,
     };
-    let chosen = decision::choose(host, guard, config, service, &hs.tuple.client, asked);
+    let first = !waiting.hold.is_postponed();
+    let client = &hs.tuple.client;
+    let chosen = decision::choose(host, guard, config, service, client, asked, first);
     let terms = match chosen {
         Chosen::To(choice) => deliver::decided(host, guard, config, &hs, &choice),
         Chosen::Nobody => None,

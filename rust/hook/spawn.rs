@@ -6,9 +6,10 @@
 //! reaches TCP, while from LOCAL_IN on the path of each packet is synchronous. So an earlier
 //! segment's socket can be seen.
 
-use kernel::sync::rcu::Guard;
+use kernel::{prelude::*, sync::rcu::Guard};
 
 use super::{
+    answer,
     classify::{self, classify, Class, Tcp, Way},
     exchange,
     host::Host, //
@@ -145,13 +146,14 @@ fn decided(
         && tcp.seg.ack == terms.cookie.wrapping_add(1);
     let first = if same { First::Same } else { First::No };
     let here = matches!(socket, Socket::Full | Socket::Request);
+    let mut tried = false;
     match flow.on(net.uptime(), |f| {
         f.on_client_segment(&segment(&Plain::from(tcp), first, here))
     }) {
+        Action::Spawn => {}
         // A full accept queue empties: as the kernel does for its own handshakes, each of the
         // client's retransmissions tries again.
-        Action::Spawn => {}
-        Action::Refuse if same => {}
+        Action::Refuse if same => tried = true,
         Action::DropEarly => {
             net.count(Reason::SpawnNotYet);
             return packet.drop();
@@ -202,8 +204,12 @@ fn decided(
             }
             packet.accept()
         }
-        Err(_) => {
+        Err(why) => {
             net.count(Reason::SpawnFailed);
+            if tried && why == ENOENT {
+                // A server that is started anew is back by now; this one is not.
+                answer::reset(host, tcp, &packet, Reason::SpawnRefused);
+            }
             packet.drop()
         }
     }

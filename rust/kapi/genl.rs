@@ -416,6 +416,21 @@ pub(crate) fn multicast(
     }
 }
 
+/// Tells those who listen to a group that messages to it were lost, as the kernel does when a socket has
+/// no room. Any context.
+pub(crate) fn overrun(ns: NetNs, group: u32) {
+    // SAFETY: By the invariant of `NetNs`; the family's field is fixed by registration.
+    unsafe {
+        let group = (*family()).mcgrp_offset.wrapping_add(group);
+        bindings::netlink_set_err(
+            ffi::homing_genl_sock(ns.as_ptr()),
+            0,
+            group,
+            (bindings::ENOBUFS as c_int).wrapping_neg(),
+        );
+    }
+}
+
 /// An operation that lists things, called again for as long as there are more.
 pub(crate) trait Dump: Send + Sized + 'static {
     /// Begins; keeps the position between the calls of `fill`.

@@ -1123,12 +1123,13 @@ static struct sock *lookup(struct net *net, const struct homing_tuple *t, u32 di
 }
 
 u32 homing_tcp_received(struct net *net, const struct homing_tuple *t, u32 dif,
-			u32 *next)
+			u32 *next, u32 *sent)
 {
 	struct sock *sk = lookup(net, t, dif);
 	u32 kind;
 
 	*next = 0;
+	*sent = 0;
 	if (!sk)
 		return HOMING_SOCK_NONE;
 	if (sk->sk_state == TCP_TIME_WAIT) {
@@ -1138,6 +1139,7 @@ u32 homing_tcp_received(struct net *net, const struct homing_tuple *t, u32 dif,
 	} else {
 		kind = HOMING_SOCK_FULL;
 		*next = READ_ONCE(tcp_sk(sk)->rcv_nxt);
+		*sent = READ_ONCE(tcp_sk(sk)->snd_nxt);
 	}
 	sock_gen_put(sk);
 	return kind;
@@ -1145,9 +1147,9 @@ u32 homing_tcp_received(struct net *net, const struct homing_tuple *t, u32 dif,
 
 u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif)
 {
-	u32 next;
+	u32 next, sent;
 
-	return homing_tcp_received(net, t, dif, &next);
+	return homing_tcp_received(net, t, dif, &next, &sent);
 }
 
 bool homing_tcp_una(struct net *net, const struct homing_tuple *t, u32 dif,

@@ -190,9 +190,9 @@ enum homing_sock {
 	HOMING_SOCK_TIMEWAIT,
 };
 u32 homing_tcp_lookup(struct net *net, const struct homing_tuple *t, u32 dif);
-/* The same; @next is rcv_nxt of a full socket. */
+/* The same; @next and @sent are rcv_nxt and snd_nxt of a full socket. */
 u32 homing_tcp_received(struct net *net, const struct homing_tuple *t, u32 dif,
-			u32 *next);
+			u32 *next, u32 *sent);
 /* The kernel's rule for a port in TIME_WAIT; forgets the old one when asked. */
 bool homing_timewait_may_reuse(struct net *net, const struct homing_tuple *t,
 			       u32 dif, u32 seq, bool has_ts, u32 tsval,

@@ -50,13 +50,22 @@ fn socket(kind: u32) -> Socket {
     }
 }
 
-/// [`lookup`], and the sequence number that a full socket expects next (`rcv_nxt`). Any context
-/// under RCU.
-pub(crate) fn received(ns: NetNs, tuple: &Tuple, ifindex: u32) -> (Socket, u32) {
-    let mut next = 0;
-    // SAFETY: The namespace is alive; the tuple is read only; `next` is valid for writing.
-    let kind = unsafe { ffi::homing_tcp_received(ns.as_ptr(), &raw(tuple), ifindex, &mut next) };
-    (socket(kind), next)
+/// Where a full socket stands.
+pub(crate) struct Stands {
+    /// The sequence number that it expects next (`rcv_nxt`).
+    pub(crate) next: u32,
+    /// The sequence number that it will send next (`snd_nxt`).
+    pub(crate) sent: u32,
+}
+
+/// [`lookup`], and where a full socket stands. Any context under RCU.
+pub(crate) fn stands(ns: NetNs, tuple: &Tuple, ifindex: u32) -> (Socket, Stands) {
+    let mut s = Stands { next: 0, sent: 0 };
+    // SAFETY: The namespace is alive; the tuple is read only; both numbers are valid for writing.
+    let kind = unsafe {
+        ffi::homing_tcp_received(ns.as_ptr(), &raw(tuple), ifindex, &mut s.next, &mut s.sent)
+    };
+    (socket(kind), s)
 }
 
 /// The highest acknowledgement that a connection's socket here has accepted (`snd_una`); `None`

@@ -186,6 +186,12 @@ impl Flow {
         }
     }
 
+    /// The member that its packets come in at first.
+    #[inline]
+    pub(crate) fn entry(&self) -> u16 {
+        self.entry
+    }
+
     /// The member whose stack has the socket.
     #[inline]
     pub(crate) fn owner(&self) -> u16 {

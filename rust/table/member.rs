@@ -697,12 +697,19 @@ impl Member {
             )
     }
 
-    /// Its share of new sessions in slow start, permille.
-    pub(crate) fn ramp(&self, clock: &Clock) -> u16 {
-        // Its age grows between two reports.
-        let since = clock.now_ms.saturating_sub(once::read(&self.live.heard_ms));
-        let age = u64::from(once::read(&self.live.age_ms)).saturating_add(since);
-        member::ramp(age, clock.slow_start_ms)
+    /// Milliseconds since it joined; 0 for one that was never heard.
+    pub(crate) fn age_ms(&self, clock: &Clock) -> u64 {
+        let heard = once::read(&self.live.heard_ms);
+        if heard == 0 {
+            return 0;
+        }
+        // It grows between two reports.
+        u64::from(once::read(&self.live.age_ms)).saturating_add(clock.now_ms.saturating_sub(heard))
+    }
+
+    /// Its share of new sessions in slow start, permille; `eldest_ms`: the greatest age of a member.
+    pub(crate) fn ramp(&self, clock: &Clock, eldest_ms: u64) -> u16 {
+        member::ramp(self.age_ms(clock), eldest_ms, clock.slow_start_ms)
     }
 
     /// How full its accept queue for a service is, permille, if it reports a listener for it (by

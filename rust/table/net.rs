@@ -20,7 +20,8 @@ use super::{
     member::Clock,
     pending::Pending,
     requests::Requests,
-    session::{Applied, Sessions}, //
+    session::{Applied, Sessions},
+    untold::Untold, //
 };
 use crate::{
     decide::{batch::Ring, limits, reason::Reason, session::ended},
@@ -99,6 +100,8 @@ pub(crate) struct Net {
     pub(crate) resting: Fresh,
     /// Connections whose sockets here are to be closed.
     pub(crate) leftover: Fresh,
+    /// What user space is to be told; there is room from the first configuration on.
+    pub(crate) untold: Untold,
     stats: Counters<{ Reason::COUNT }>,
     /// Switches.
     pub(crate) debug: Debug,
@@ -155,6 +158,7 @@ impl Net {
             exchanges: Exchanges::new()?,
             resting: Fresh::new()?,
             leftover: Fresh::new()?,
+            untold: Untold::new()?,
             stats: Counters::new()?,
             debug: Debug {
                 frozen: Atomic::new(false),

@@ -140,6 +140,12 @@ impl Waiting {
         self.held.head()
     }
 
+    /// Whether a segment with data comes again although the beginning of the stream is not here.
+    pub(crate) fn comes_again(&self, seq: u32, len: u32) -> bool {
+        let place = assemble::place(self.start(), seq, len);
+        self.head() == 0 && place.is_some_and(|p| p.begin < p.end && self.held.has(p.begin, p.end))
+    }
+
     /// Whether the client has ended its side and all before the end is here.
     pub(crate) fn ended(&self) -> bool {
         self.fin.is_some_and(|at| at == self.head())

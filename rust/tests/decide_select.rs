@@ -279,7 +279,7 @@ fn half_the_ramp_is_half_the_share() {
                     client
                 };
                 let mut list = all;
-                list[3].eligible = admitted(ramp(age, 10_000), bits);
+                list[3].eligible = admitted(ramp(age, u64::MAX, 10_000), bits);
                 let picked = match policy {
                     "p2c" => p2c::pick(&list, random),
                     "rr" => rr::pick(&list, n as u32),
