@@ -9,6 +9,7 @@ use homing_nl::Client;
 use homing_nl::Member;
 use homing_nl::Request;
 use homing_nl::Session;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
@@ -17,12 +18,27 @@ const MIN_PREFIX: usize = 6;
 
 /// VIP:PORT, with an IPv6 address in brackets.
 pub fn vip(text: &str) -> Result<SocketAddr, String> {
+    if text.contains('%') {
+        return Err("a service's address has no scope id: leave out what % begins".to_string());
+    }
     let address = SocketAddr::from_str(text)
         .map_err(|_| "expected ADDRESS:PORT, an IPv6 address as [ADDRESS]:PORT".to_string())?;
     match address.port() {
         0 => Err("port 0 serves nobody".to_string()),
         _ => Ok(address),
     }
+}
+
+/// An address; one of IPv6 may be in brackets, as a service's is.
+pub fn host(text: &str) -> Result<IpAddr, String> {
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let address = match inner {
+        Some(inner) => inner.parse().map(IpAddr::V6),
+        None => text.parse(),
+    };
+    address.map_err(|_| "expected an IPv4 or IPv6 address".to_string())
 }
 
 /// The member with a name, or else with a number.
@@ -194,6 +210,27 @@ pub mod tests {
             "www:80",
         ] {
             assert!(vip(bad).is_err(), "{bad}");
+        }
+        for scoped in ["[fe80::1%2]:80", "[fe80::1%eth0]:80"] {
+            assert!(vip(scoped).unwrap_err().contains("scope id"), "{scoped}");
+        }
+    }
+
+    #[test]
+    fn brackets_of_an_ipv6_address_are_left_out() {
+        assert_eq!(host("[fd09::1]"), host("fd09::1"));
+        assert!(host("[fd09::1]").unwrap().is_ipv6());
+        assert!(host("10.9.0.11").unwrap().is_ipv4());
+        for bad in [
+            "[10.9.0.11]",
+            "[fd09::1",
+            "fd09::1]",
+            "[[fd09::1]]",
+            "[]",
+            "",
+            "fe80::1%2",
+        ] {
+            assert!(host(bad).is_err(), "{bad}");
         }
     }
 

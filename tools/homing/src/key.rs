@@ -36,7 +36,7 @@ const MAX_FILE: u64 = 4096;
 /// What to do with keys.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Load a farm key: 64 hexadecimal digits or base64 of 32 bytes in the file's first line
+    /// Load a farm key: 64 hexadecimal digits or base64 of 32 bytes in the file's first line, or 32 raw bytes
     Set(Set),
     /// List the loaded keys: their numbers, which of them sends, and fingerprints to compare members by
     List,
@@ -134,24 +134,21 @@ impl Set {
     fn read(&self) -> Result<[u8; 32], Failure> {
         let name = self.file.display();
         let fail = |error| Failure::new(format!("{name}: {error}"));
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         if self.file.as_os_str() == "-" {
-            std::io::stdin().take(MAX_FILE).read_to_string(&mut text)?;
+            std::io::stdin().take(MAX_FILE).read_to_end(&mut bytes)?;
         } else {
             let file = File::open(&self.file).map_err(fail)?;
             let metadata = file.metadata().map_err(fail)?;
             if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
                 eprintln!("homing: warning: {name} can be read by others: chmod 600 {name}");
             }
-            file.take(MAX_FILE)
-                .read_to_string(&mut text)
-                .map_err(fail)?;
+            file.take(MAX_FILE).read_to_end(&mut bytes).map_err(fail)?;
         }
-        let line = text.lines().next().unwrap_or_default().trim();
-        parse(line).ok_or_else(|| {
+        contained(&bytes).ok_or_else(|| {
             Failure::new(format!(
-                "{name}: no key in its first line: 64 hexadecimal digits, or base64 of 32 bytes \
-                 ('homing key generate' makes one)"
+                "{name}: no key in it: 64 hexadecimal digits or base64 of 32 bytes in its first line, or \
+                 nothing but the 32 bytes ('homing key generate' makes one)"
             ))
         })
     }
@@ -166,6 +163,17 @@ const BASE64: [GeneralPurpose; 2] = {
         GeneralPurpose::new(&alphabet::URL_SAFE, LAX),
     ]
 };
+
+/// The key in a file: in its first line that is not blank, or the whole of it.
+///
+/// 32 characters of text are no key, although they have the length of one: more likely they are half a
+/// key in hexadecimal, or a password.
+fn contained(bytes: &[u8]) -> Option<[u8; 32]> {
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let raw = || bytes.try_into().ok().filter(|_| !bytes.is_ascii());
+    line.and_then(parse).or_else(raw)
+}
 
 /// 32 bytes out of 64 hexadecimal digits, or of base64.
 fn parse(line: &str) -> Option<[u8; 32]> {
@@ -224,6 +232,31 @@ mod tests {
             parse(&base64.replace('+', "-").replace('/', "_")),
             Some(key)
         );
+    }
+
+    #[test]
+    fn a_file_has_the_key_in_its_first_line_or_is_the_key() {
+        let raw: [u8; 32] = std::array::from_fn(|index| index as u8 * 8 + 7);
+        let line = hex::encode(raw);
+        for text in [
+            line.clone(),
+            format!("{line}\n"),
+            format!("\n \r\n\t{line} \r\nde la fédération\n"),
+        ] {
+            assert_eq!(contained(text.as_bytes()), Some(raw), "{text:?}");
+        }
+        assert_eq!(contained(&raw), Some(raw));
+        let longer = [&raw[..], b"\n"].concat();
+        for bad in [
+            &raw[..31],
+            &longer,
+            b"0123456789abcdef0123456789abcdef",
+            b"\n\n",
+            b"",
+        ] {
+            assert_eq!(contained(bad), None, "{bad:?}");
+        }
+        assert_eq!(contained(format!("no key\n{line}\n").as_bytes()), None);
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub struct Set {
     #[arg(long, value_parser = value_parser!(u32).range(range::MEMBER_ID))]
     id: Option<u32>,
     /// Address for farm traffic; needed for a new one
-    #[arg(long)]
+    #[arg(long, value_parser = address::host)]
     addr: Option<IpAddr>,
     /// Share of new sessions, 0 to 1000
     #[arg(long, value_parser = value_parser!(u32).range(range::WEIGHT))]

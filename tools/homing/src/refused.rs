@@ -9,6 +9,7 @@ use homing_nl::Client;
 use homing_nl::Request;
 
 const EAGAIN: i32 = 11;
+const EBUSY: i32 = 16;
 const ENOSPC: i32 = 28;
 const EADDRINUSE: i32 = 98;
 
@@ -47,6 +48,11 @@ fn way_out(command: u8, errno: i32, port: Option<u16>) -> Option<String> {
             "{DEVICES_MAX} devices are attached, and no more can be: detach one \
              ('homing show devices' lists them)"
         )),
+        (EBUSY, cmd::DEVICE_DETACH) => Some(
+            "connections are sequence-shifted ('homing show flows' has them): wait until they end, or \
+             --force, which resets them"
+                .to_string(),
+        ),
         (EAGAIN, cmd::SESSION_MOVE | cmd::SESSION_END) => Some(
             "nothing was done: the session was changed by somebody else in the same moment: try again"
                 .to_string(),
@@ -87,6 +93,12 @@ mod tests {
             let text = way_out(command, EAGAIN, None).unwrap();
             assert!(text.ends_with("try again"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_device_that_is_in_use_says_what_to_wait_for() {
+        let text = way_out(cmd::DEVICE_DETACH, EBUSY, None).unwrap();
+        assert!(text.contains("wait until they end, or --force"), "{text}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn replace(file: &Path, lines: &[Line]) -> Result<(), Failure> {
 }
 
 /// What holds where nothing is said.
-mod default {
+pub mod default {
     pub const PORT: u16 = 6470;
     pub const STATE_INTERVAL: u32 = 100;
     pub const SCALE: u16 = 1;

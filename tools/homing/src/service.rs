@@ -7,6 +7,7 @@ use crate::out::Failure;
 use crate::out::Out;
 use crate::range;
 use crate::refused;
+use crate::save::default;
 use crate::show;
 use clap::value_parser;
 use clap::Args;
@@ -139,7 +140,12 @@ impl Command {
     pub fn run(&self, out: &Out) -> Result<(), Failure> {
         let mut client = Client::open()?;
         match self {
-            Command::Add(add) => refused::set(&mut client, &add.request())?,
+            Command::Add(add) => refused::set(&mut client, &add.request()).map_err(|failure| {
+                match add.timeouts_of(&mut client) {
+                    Ok(timeouts) => add.in_the_way(timeouts).unwrap_or(failure),
+                    Err(_) => failure,
+                }
+            })?,
             Command::Del { service } => {
                 refused::set(&mut client, &named(cmd::SERVICE_DEL, *service))?;
             }
@@ -156,6 +162,30 @@ fn named(command: u8, address: SocketAddr) -> Request {
 }
 
 impl Add {
+    /// The idle and the absolute time-out that the service has, or would have if nothing were given.
+    fn timeouts_of(&self, client: &mut Client) -> Result<(u32, u32), homing_nl::Error> {
+        let services = client.services_as_made()?;
+        let mine = services
+            .iter()
+            .find(|service| SocketAddr::new(service.vip, service.port) == self.service);
+        Ok(mine.map_or(
+            (default::IDLE_TIMEOUT, default::ABSOLUTE_TIMEOUT),
+            |service| (service.idle_timeout, service.absolute_timeout),
+        ))
+    }
+
+    /// That the time-outs contradict each other, with both: who gave one does not see the other.
+    fn in_the_way(&self, (idle, absolute): (u32, u32)) -> Option<Failure> {
+        let idle = self.idle_timeout.unwrap_or(idle);
+        let absolute = self.absolute_timeout.unwrap_or(absolute);
+        (idle > absolute).then(|| {
+            Failure::new(format!(
+                "idle-timeout: is longer ({idle} s) than absolute-timeout ({absolute} s): \
+                 give --idle-timeout and --absolute-timeout that fit"
+            ))
+        })
+    }
+
     fn request(&self) -> Request {
         let mut request = named(cmd::SERVICE_SET, self.service);
         if let Some(group) = self.group {

@@ -94,17 +94,20 @@ pub(crate) fn explain(command: u8, request: &[u8], tlvs: &[u8]) -> Option<String
         }
     }
     match (attribute, text) {
-        (Some(attribute), Some(text)) if mentions(&text, &attribute) => Some(text),
+        (Some(attribute), Some(text)) if mentions(&text, &attribute, names(command)) => Some(text),
         (Some(attribute), Some(text)) => Some(format!("{attribute}: {text}")),
         (Some(attribute), None) => Some(format!("{attribute}: refused")),
         (None, text) => text,
     }
 }
 
-/// Whether a message already opens with the attribute that it is about.
-fn mentions(text: &str, attribute: &str) -> bool {
+/// Whether a message already opens with what it is about: the attribute, or another one that tells more
+/// (where `absolute-timeout` alone was sent, that `idle-timeout` is longer).
+fn mentions(text: &str, attribute: &str, names: &[&str]) -> bool {
     let last = attribute.rsplit('.').next().unwrap_or(attribute);
+    let prefix = text.split_once(':').map(|(prefix, _)| prefix);
     text.split([':', ' ']).next() == Some(last)
+        || prefix.is_some_and(|prefix| names.contains(&prefix))
 }
 
 #[cfg(test)]
@@ -152,6 +155,26 @@ mod tests {
         let tlvs = ack(Some("name: another member has it"), OFFS, 20);
         let text = explain(consts::cmd::MEMBER_SET, &request, &tlvs);
         assert_eq!(text.as_deref(), Some("name: another member has it"));
+    }
+
+    #[test]
+    fn a_handler_that_names_another_attribute_is_believed() {
+        let request = sent(&[DefaultNla::new(consts::session::SID, vec![0; 4])]);
+        let said = |text| {
+            explain(
+                consts::cmd::SESSION_GET,
+                &request,
+                &ack(Some(text), OFFS, 20),
+            )
+        };
+        assert_eq!(
+            said("key: no such session here").as_deref(),
+            Some("key: no such session here")
+        );
+        assert_eq!(
+            said("nothing: of that name").as_deref(),
+            Some("sid: nothing: of that name")
+        );
     }
 
     #[test]
