@@ -27,7 +27,8 @@ PREFIX ?= /usr/local
 # Where each shell looks below share/; the first word of each is the shell's name.
 COMPLETION := bash-completion/completions/homing zsh/site-functions/_homing fish/vendor_completions.d/homing.fish
 
-# Two builds in one tree would write the same files: they wait for each other.
+# Two builds in one tree would write the same files: they wait for each other, and qemu/run waits for
+# them before it packs the tree.
 LOCKED := flock build/.lock
 # M= names the sources, MO= the output: no two kernels share an object.
 kbuild = M=$(REPO) MO=$(REPO)/build/$(1) -j$(JOBS) modules
@@ -75,12 +76,13 @@ tools: build/tools/homing ## the user tools, with the root's cargo; manual pages
 
 build/tools/homing: $(TOOLS) | setup-quiet
 	@mkdir -p $(@D)
-	$(LOCKED) qemu/chroot env CARGO_TARGET_DIR=$(REPO)/build/cargo cargo build --release --manifest-path tools/Cargo.toml
-	@find build/cargo/release -maxdepth 1 -type f -executable -exec install -t $(@D) {} +
-	@rm -rf $(@D)/share && mkdir -p $(dir $(addprefix $(@D)/share/,$(COMPLETION)))
-	@qemu/chroot sh -ec 'cd $(@D); ./homing man share/man/man1; $(foreach file,$(COMPLETION), \
-		./homing completion $(firstword $(subst /, ,$(subst -, ,$(file)))) >share/$(file);)'
-	@touch $@
+	@$(LOCKED) sh -ec 'qemu/chroot env CARGO_TARGET_DIR=$(REPO)/build/cargo \
+			cargo build --release --manifest-path tools/Cargo.toml; \
+		find build/cargo/release -maxdepth 1 -type f -executable -exec install -t $(@D) {} +; \
+		rm -rf $(@D)/share; mkdir -p $(dir $(addprefix $(@D)/share/,$(COMPLETION))); \
+		qemu/chroot sh -ec "cd $(@D); ./homing man share/man/man1; $(foreach file,$(COMPLETION), \
+			./homing completion $(firstword $(subst /, ,$(subst -, ,$(file)))) >share/$(file);)"; \
+		touch $@'
 
 debug-kernel: | setup-quiet ## the debug kernel (15 minutes and more, once)
 	@qemu/debug-kernel
