@@ -41,7 +41,7 @@ def apply_entry(farm):
 def up(count=3, with_config=True, kind=None, seconds=240.0, **options):
     """Builds the farm within `seconds`; on failure says why, and leaves what there is for `down`.
 
-    `options`: policy (rr, p2c), push (bool), scale, nic_offload (on, off), weights ({"m1": 50}),
+    `options`: policy (one of the module's), push (bool), scale, nic_offload (on, off), weights ({"m1": 50}),
     farm_family (4, 6), insert (bool).
     """
     deadline = wait.Deadline(seconds)  # one for all, so that a farm that cannot come up says so in time

@@ -16,12 +16,14 @@ KINDS = tuple(PROGRAMS)
 
 # Any path answers the member's name; below /big/ a file of the test bed, once there is one.
 # `return` and an unbuffered access_log: the line is in the file when the answer is on its way.
+# No limit of the server's stands in the way of what is tried: long heads, large bodies, many connections.
 _NGINX = """\
 user root;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
+worker_rlimit_nofile 33000;
+events {{ worker_connections 16384; }}
 http {{
   log_format homing '$remote_addr $remote_port "$request" $status';
   access_log {folder}/access.log homing;
@@ -29,6 +31,8 @@ http {{
   sendfile on;
   tcp_nopush on;
   keepalive_timeout 600;
+  client_max_body_size 0;
+  large_client_header_buffers 4 32k;
   server {{
 {listens}
     location / {{ return 200 "{member}\\n"; }}
