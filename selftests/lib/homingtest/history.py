@@ -9,7 +9,8 @@ A history is a file of JSON objects, one a line, in any order; times are seconds
     {"fault": WORD, "members": [M...], "start": T, "end": T}   members were down, cut off, drained... until T
     {"moved": S, "to": M, "start": T, "end": T}     an operator moved a session
     {"ended": S, "start": T, "end": T}              an operator ended a session
-    {"map": M, "at": T, "sessions": {S: [HOME, VERSION]}}      what a member had stored, at rest
+    {"map": M, "at": T, "sessions": {S: [HOME, VERSION, STATE, IDLE]}}     what a member had stored, at rest: confirmed
+                                        and ended sessions, and how many seconds ago each was used, as known there
 
 Every rule looks at one session at a time and reads its operations once, so histories may be long.
 """
@@ -17,6 +18,7 @@ Every rule looks at one session at a time and reads its operations once, so hist
 import json
 
 SETTLE = 5.0  # seconds after a fault within which the farm may still be finding itself
+IDLE = 900  # seconds; what was used since, no member has dropped for idleness: that takes 1800
 
 
 class Recorder:
@@ -133,18 +135,35 @@ def whole(ops):
             for op in ops if not op.get("error") and op.get("sent") != op.get("got")]
 
 
+def stored(rows):
+    """The sessions of a map, out of what `homing show sessions` says. Tentative ones go by themselves, at each member."""
+    return {row["sid"] or row["key"]: [row["home"], row["version"], row["state"], row["idle_s"]]
+            for row in rows if row["state"] != "tentative"}
+
+
 def converged(records, faults):
-    """At rest all members store the same about a session that more than one of them stores (convergence)."""
+    """At rest all members store the same, and each of them every confirmed session (convergence).
+
+    A home that drops a session for idleness tells nobody, and the tombstone of an ended one only keeps it from coming
+    back: these may be missing at a member, but none may differ.
+    """
     wrong, seen = [], {}
-    for record in records:
-        if "map" not in record:
-            continue
+    maps = [record for record in records if "map" in record]
+    for record in maps:
         if faults.touch(record["at"], record["at"]):
             wrong.append(f"the map of {record['map']} was taken before the farm was at rest")
-        for sid, (home, version) in record["sessions"].items():
-            seen.setdefault(sid, {}).setdefault((home, version), []).append(record["map"])
-    for sid, found in seen.items():
+        for sid, (home, version, state, idle) in record["sessions"].items():
+            seen.setdefault(sid, {})[record["map"]] = ((home, version, state), idle)
+    everybody = {record["map"] for record in maps}
+    for sid, at in seen.items():
+        found = {}
+        for member, (what, _) in sorted(at.items()):
+            found.setdefault(what, []).append(member)
+        missing = sorted(everybody - set(at))
         if len(found) > 1:
-            views = "; ".join(f"{home} version {version} at {' '.join(at)}" for (home, version), at in sorted(found.items()))
+            views = "; ".join(f"{home} version {version} {state} at {' '.join(members)}"
+                              for (home, version, state), members in sorted(found.items()))
             wrong.append(f"session {sid[:8]}: members differ: {views}")
+        elif missing and next(iter(found))[2] == "confirmed" and min(idle for _, idle in at.values()) < IDLE:
+            wrong.append(f"session {sid[:8]}: confirmed at {' '.join(sorted(at))}, missing at {' '.join(missing)}")
     return wrong

@@ -35,9 +35,7 @@ class Nemesis:
         self.clients.stop()
         time.sleep(SETTLE + 5)
         for member in MEMBERS:
-            rows = {row["sid"]: [row["home"], row["version"]] for row in machines.show(member, "sessions")
-                    if row["state"] != "tentative"}
-            self.recorder.note(map=member, at=time.monotonic(), sessions=rows)
+            self.recorder.note(map=member, at=time.monotonic(), sessions=history.stored(machines.show(member, "sessions")))
         self.recorder.close()
 
 

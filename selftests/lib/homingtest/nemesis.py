@@ -179,7 +179,5 @@ class Nemesis:
         self.clients.stop()
         time.sleep(history.SETTLE + 1)
         for member in self.members:
-            rows = {row["sid"]: [row["home"], row["version"]] for row in cli.show("sessions", ns=member)
-                    if row["state"] != "tentative"}
-            self.recorder.note(map=member, at=time.monotonic(), sessions=rows)
+            self.recorder.note(map=member, at=time.monotonic(), sessions=history.stored(cli.show("sessions", ns=member)))
         self.recorder.close()
