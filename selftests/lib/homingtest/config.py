@@ -3,17 +3,46 @@
 
 import os
 import secrets
+import time
 
 from . import cli, layout, netns, shell, wait
 
 KEY_FILE = f"{layout.RUN}/key"
+KEPT = 3  # keys that a member keeps
 
 
 def make_key():
-    """A farm key for this farm: 64 hex digits, readable by root alone."""
-    descriptor = os.open(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """A farm key for this farm, and no other: 64 hex digits, readable by root alone."""
+    for number in range(1, len(keys())):
+        os.unlink(f"{KEY_FILE}.{number}")
+    write_key(KEY_FILE)
+
+
+def write_key(path):
+    """A new key in a file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32) + "\n")
+
+
+def keys():
+    """The files of the farm's keys by their numbers, from 0 on."""
+    paths = [KEY_FILE] if os.path.exists(KEY_FILE) else []
+    while os.path.exists(f"{KEY_FILE}.{len(paths)}"):
+        paths.append(f"{KEY_FILE}.{len(paths)}")
+    return paths
+
+
+def roll_key(members):
+    """A new key for a farm at work; members that start later have it too. Returns its number."""
+    number = len(keys())
+    path = f"{KEY_FILE}.{number}"
+    write_key(path)
+    for role in ("receive", "send"):
+        for member in members:
+            cli.homing("key", "set", path, "--id", number, "--role", role, ns=member)
+            time.sleep(0.3)  # meanwhile members differ, as where an operator goes from one to the next
+    return number
 
 
 def configure(member, state, deadline=None):
@@ -24,7 +53,9 @@ def configure(member, state, deadline=None):
         cli.homing(*words, ns=member, timeout=deadline.left())
 
     options = state["options"]
-    homing("key", "set", KEY_FILE)
+    # The last one sends.
+    for number, path in list(enumerate(keys()))[-KEPT:]:
+        homing("key", "set", path, "--id", number)
     for other in state["members"]:
         weight = options.get("weights", {}).get(other, 100)
         homing("member", "set", other, "--id", layout.number(other), "--addr",

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from . import bed, cli, farm, history, layout, netem, shell, tap, wait, web
+from . import bed, cli, config, farm, history, layout, netem, shell, tap, wait, web
 
 WORKERS, EACH = 3, 12 if layout.FULL else 4
 
@@ -152,7 +152,15 @@ def orders(context, victim):
     time.sleep(0.5)
 
 
-EVENTS = (kill, cut, silent, one_way, lossy, drain, orders)
+def roll(context, _victim):
+    """Another key for all, one member after the other. No fault to the history: no session may move for it, none fail."""
+    number = config.roll_key(context.chance.sample(context.members, len(context.members)))
+    for member in context.members:
+        roles = {row["id"]: row["role"] for row in cli.read("key", "list", ns=member)}
+        tap.equal([key for key, role in roles.items() if role == "send"], [number], f"the key that {member} sends with")
+
+
+EVENTS = (kill, cut, silent, one_way, lossy, drain, orders, roll)
 
 
 class Nemesis:
