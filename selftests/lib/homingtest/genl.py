@@ -135,7 +135,7 @@ class Socket:
             length = struct.unpack("=I", data[4:8])[0]
             skip = 4 + (16 if flags & 0x100 else length)  # NLM_F_CAPPED: the request's header alone
             tlvs = attributes(data[skip + 3 & ~3:])
-            text = tlvs.get(1, b"").rstrip(b"\0").decode()
+            text = tlvs.get(1, b"").rstrip(b"\0").decode(errors="backslashreplace")
             offset = struct.unpack("=I", tlvs[2])[0] if 2 in tlvs else None
         return Refused(code, text, offset)
 
