@@ -24,6 +24,11 @@ pub(crate) fn estale() -> Error {
     Error::from_errno(-(bindings::ESTALE as c_int))
 }
 
+/// No buffer space available; here: messages were lost.
+pub(crate) fn enobufs() -> Error {
+    Error::from_errno(-(bindings::ENOBUFS as c_int))
+}
+
 /// What opening a socket answered with `err`: one that found no memory says `ENFILE` (net/socket.c) or
 /// `ENOBUFS` (net/ipv4/af_inet.c), which is `ENOMEM` to a user.
 pub(crate) fn of_socket(err: c_int) -> Error {

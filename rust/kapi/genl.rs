@@ -22,6 +22,7 @@ use kernel::{
 };
 
 use super::{
+    errno::enobufs,
     ffi,
     pernet::NetNs, //
 };
@@ -426,7 +427,7 @@ pub(crate) fn overrun(ns: NetNs, group: u32) {
             ffi::homing_genl_sock(ns.as_ptr()),
             0,
             group,
-            (bindings::ENOBUFS as c_int).wrapping_neg(),
+            enobufs().to_errno(),
         );
     }
 }
