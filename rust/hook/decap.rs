@@ -107,11 +107,11 @@ enum Todo {
     Deliver { header_len: usize, ipv6: bool },
 }
 
-/// Bytes of a control message that are looked at.
 /// For how long the hand-off of a member with a lower id is not taken by one that has handed the same
 /// connection to it, seconds.
 const CROSSED_S: u32 = 2;
 
+/// Bytes of a control message that are looked at.
 const LOOK: usize = control::MAX_MESSAGE;
 /// Bytes of any message that are looked at first. A data message has so many in its headers; those
 /// of the client's data stay where they are: moved to the front they would be copied, accounted

@@ -448,7 +448,7 @@ pub(super) fn disowned(host: &Host, guard: &Guard, from: &Member, tuple: &Tuple)
 /// Tells the entry member of a connection that it is over at this owner, if it cannot know. Under RCU.
 fn tell_entry(host: &Host, guard: &Guard, config: &Config, flow: &Flow, tuple: &Tuple) {
     if flow.status().ends_unseen() {
-        let entry = config.member(flow.terms().entry).filter(|m| !m.local);
+        let entry = config.member(flow.entry()).filter(|m| !m.local);
         if let Some(entry) = entry {
             push::flow_gone(host, guard, config, entry, tuple, flow.client_isn());
         }
