@@ -5,6 +5,7 @@
  * No policy lives here. Contexts are stated in shim.h.
  */
 #include <linux/cpumask.h>
+#include <linux/error-injection.h>
 #include <linux/etherdevice.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -2105,3 +2106,23 @@ void homing_module_put(void)
 {
 	module_put(THIS_MODULE);
 }
+
+/* ---- faults ---- */
+
+/*
+ * What may fail while packets pass, and then has done nothing and taken nothing
+ * with it: a fault can be put in its place (fault-injection.rst, fail_function).
+ */
+ALLOW_ERROR_INJECTION(homing_skb_view, NULL);
+ALLOW_ERROR_INJECTION(homing_skb_copy, NULL);
+ALLOW_ERROR_INJECTION(homing_skb_trim, ERRNO);
+ALLOW_ERROR_INJECTION(homing_skb_writable, NULL);
+ALLOW_ERROR_INJECTION(homing_skb_new, NULL);
+ALLOW_ERROR_INJECTION(homing_tcp_replace4, NULL);
+ALLOW_ERROR_INJECTION(homing_tcp_insert, ERRNO);
+ALLOW_ERROR_INJECTION(homing_tcp_spawn, ERRNO);
+ALLOW_ERROR_INJECTION(homing_reply, ERRNO);
+ALLOW_ERROR_INJECTION(homing_reply_by, ERRNO);
+ALLOW_ERROR_INJECTION(homing_table_insert, ERRNO);
+ALLOW_ERROR_INJECTION(homing_tunnel_send, ERRNO);
+ALLOW_ERROR_INJECTION(homing_tunnel_pull, ERRNO);

@@ -3,13 +3,14 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 
 from . import module, shell, tap
 
 FOLDER = "/sys/kernel/debug"
 MANY = 1_000_000
-KINDS = ("failslab", "fail_page_alloc", "fail_skb_realloc")
+KINDS = ("failslab", "fail_page_alloc", "fail_skb_realloc", "fail_function")
 OTHERS = ("fail_usercopy", "fail_skb_realloc")  # what `nth` would count, too
 _FINIT_MODULE = 313  # x86-64
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -70,6 +71,30 @@ def armed(kind, probability, where, **more):
         yield injected
     finally:
         _set(kind, probability=0, times=0)
+
+
+def functions():
+    """{name: kind} of the module's functions that may be made to fail; the kind says how: error-injection.h."""
+    with open(f"{FOLDER}/error_injection/list", encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    return {row[0]: row[-1] for row in rows if f"[{module.NAME}]" in row}
+
+
+@contextlib.contextmanager
+def function(name, probability):
+    """Makes calls of a function fail in so many of a hundred cases, without having done anything; yields as `armed`."""
+    folder = f"{FOLDER}/fail_function"
+    with open(f"{folder}/inject", "w", encoding="ascii") as file:
+        file.write(name)
+    try:
+        with open(f"{folder}/{name}/retval", "w", encoding="ascii") as file:
+            # Of one whose failure is NULL the kernel takes this alone.
+            file.write(hex((-errno.ENOMEM if functions()[name] == "ERRNO" else 0) & 0xffffffffffffffff))
+        with armed("fail_function", probability, text()) as injected:
+            yield injected
+    finally:
+        with open(f"{folder}/inject", "w", encoding="ascii") as file:
+            file.write(f"!{name}")
 
 
 @contextlib.contextmanager
