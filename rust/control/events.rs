@@ -126,6 +126,9 @@ pub(super) fn put_member(
     if m.live.belief.read(guard).is_some() {
         w.bytes(member::OVERRIDDEN, &[])?;
     }
+    if m.live.damped.load(Relaxed) {
+        w.bytes(member::FLAPPING, &[])?;
+    }
     if m.is_deaf(&clock) {
         w.uint(member::DEAF, m.deaf_ms(&clock))?;
     }

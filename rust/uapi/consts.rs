@@ -794,9 +794,12 @@ pub mod member {
     pub const REFUSED: u16 = 30;
     /// Counter of the last that was.
     pub const REFUSED_WHY: u16 = 31;
+    /// It, or what listens there, came and went too often: new sessions go to others, unless too
+    /// many members would be left out.
+    pub const FLAPPING: u16 = 32;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 31] = [
+    pub const NAMES: [&str; 32] = [
         "id",
         "name",
         "addr",
@@ -828,6 +831,7 @@ pub mod member {
         "lag",
         "refused",
         "refused-why",
+        "flapping",
     ];
 }
 

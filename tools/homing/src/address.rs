@@ -177,6 +177,7 @@ pub mod tests {
             latency_us: 2000,
             told: true,
             overridden: false,
+            flapping: false,
             deaf_ms: None,
             drain: None,
         }

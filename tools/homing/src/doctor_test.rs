@@ -111,6 +111,7 @@ fn each_fault_alone_gives_its_finding_alone() {
     };
     assert_eq!(ids(skewed), ["other-version", "member-down"]);
     assert_eq!(ids(|f| f.other_version = 1), [""; 0]);
+    assert_eq!(ids(|f| f.members[0].flapping = true), ["member-flapping"]);
     assert_eq!(ids(|f| f.members[1].clock_skew_ms = -2000), ["clock-skew"]);
     assert_eq!(
         ids(|f| f.members[1].clock_skew_ms = i32::MIN),

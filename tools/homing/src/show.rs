@@ -180,6 +180,7 @@ pub fn member_json(member: &Member) -> Value {
         "latency_us": member.latency_us,
         "told": member.told,
         "overridden": member.overridden,
+        "flapping": member.flapping,
         "deaf_ms": member.deaf_ms,
     })
 }
@@ -282,6 +283,9 @@ fn state_text(member: &Member) -> String {
     let mut text = member.state.map_or("", |state| state.name()).to_string();
     if member.overridden {
         text.push_str(", overridden");
+    }
+    if member.flapping {
+        text.push_str(", flapping");
     }
     if member.deaf_ms.is_some() {
         text.push_str(", does not hear us");

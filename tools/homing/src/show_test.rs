@@ -253,6 +253,10 @@ fn the_status_says_what_is_unusual() {
     assert!(status_text(&usual, &members).contains("debug       m2 overridden\n"));
     assert_eq!(member_json(&members[1])["overridden"], json!(true));
     assert!(member_table(&members).contains("  up, overridden  "));
+    members[1].flapping = true;
+    assert_eq!(member_json(&members[1])["flapping"], json!(true));
+    assert!(member_table(&members).contains("  up, overridden, flapping  "));
+    members[1].flapping = false;
     members[1].deaf_ms = Some(450);
     assert_eq!(member_json(&members[1])["deaf_ms"], json!(450));
     assert!(member_table(&members).contains("  up, overridden, does not hear us  "));

@@ -120,6 +120,8 @@ pub struct Member {
     pub told: bool,
     /// Whether something of what is believed of it was set for debugging.
     pub overridden: bool,
+    /// Whether it came and went too often to get new sessions.
+    pub flapping: bool,
     /// Milliseconds for which it says that it does not hear this member; `None` if it does.
     pub deaf_ms: Option<u64>,
     /// What it drains, if it does.
@@ -183,6 +185,7 @@ impl Member {
             latency_us: from.uint(LATENCY).unwrap_or(0),
             told: from.u32(TOLD) == Some(1),
             overridden: from.bytes(OVERRIDDEN).is_some(),
+            flapping: from.bytes(FLAPPING).is_some(),
             deaf_ms: from.uint(DEAF),
             drain: Drain::read(from),
         })

@@ -194,6 +194,17 @@ impl Found {
                 "the same version of homing.ko on every member; those that are not heard are the others",
             );
         }
+        for member in facts.members.iter().filter(|member| member.flapping) {
+            self.warning(
+                "member-flapping",
+                format!(
+                    "{} came and went too often: it gets no new sessions until it has been there for a while",
+                    member.name
+                ),
+                "look at why its application stops listening, or why its messages do not arrive; \
+                 it is back by itself, some half a minute after the last time",
+            );
+        }
         for member in facts.members.iter().filter(|member| !member.local) {
             if member.last_seen_ms.is_none() {
                 self.warning(
