@@ -112,6 +112,21 @@ impl CookieScan {
         }
     }
 
+    /// Takes bytes of the value of a Cookie field, not all of it perhaps.
+    pub fn run(&mut self, bytes: &[u8], name: &[u8]) {
+        let mut rest = bytes;
+        while let Some((b, more)) = rest.split_first() {
+            rest = match self.state {
+                // Nothing but the end of the pair matters.
+                State::Skip | State::Broken if *b != b';' => before(rest, b';').1,
+                _ => {
+                    self.push(*b, name);
+                    more
+                }
+            };
+        }
+    }
+
     /// Takes a byte of the value of a Cookie field.
     pub fn push(&mut self, b: u8, name: &[u8]) {
         if b == b';' {

@@ -5,6 +5,7 @@
 //! no folding, no space before the colon.
 
 use super::behind_ascii;
+use super::behind_visible;
 use super::behind_visible_slowly;
 use super::forbidden;
 use super::is_ows;
@@ -234,6 +235,18 @@ impl Fields {
     /// Lines were left out.
     pub fn left_out(&mut self) {
         self.first = false;
+    }
+
+    /// The bytes at the front that are all of the value at hand, and its field: each stands for an
+    /// [`Event::Value`], and may be left out of what is pushed. None elsewhere than inside a value.
+    pub fn run<'a>(&self, bytes: &'a [u8]) -> (Field, &'a [u8]) {
+        if self.state != State::Value {
+            return (self.field, &[]);
+        }
+        let len = bytes
+            .len()
+            .wrapping_sub(behind_visible::<b' '>(bytes).len());
+        (self.field, bytes.get(..len).unwrap_or_default())
     }
 
     /// Takes the next byte.

@@ -239,6 +239,7 @@ impl HeadParser {
             State::Start => self.request_line(rest).unwrap_or(0),
             State::Target(true) => rest.len().wrapping_sub(behind_visible::<0x21>(rest).len()),
             State::Fields if self.fields.at_line() => return self.lines(rest, name),
+            State::Fields => self.value(rest, name),
             _ => 0,
         };
         self.len = self.len.wrapping_add(taken);
@@ -281,6 +282,19 @@ impl HeadParser {
             return Err(self.finish());
         }
         Ok(taken)
+    }
+
+    /// Takes what is there of a value whose line does not lie whole in what was fed; how many bytes
+    /// that were. A cookie of many segments is read at a few instructions a byte.
+    fn value(&mut self, bytes: &[u8], name: &[u8]) -> usize {
+        let (field, run) = self.fields.run(bytes);
+        match field {
+            Field::Other => {}
+            Field::Cookie => self.cookie.run(run, name),
+            Field::Expect => run.iter().for_each(|b| self.expect.push(*b)),
+            field => run.iter().for_each(|b| self.framing.value(field, *b)),
+        }
+        run.len()
     }
 
     fn line(&mut self, line: &Line<'_>, name: &[u8]) -> Result<(), Reason> {

@@ -265,7 +265,7 @@ impl FieldsParser {
     pub fn feed(&mut self, bytes: &[u8], name: &[u8]) -> FieldsProgress {
         let mut rest = bytes;
         while self.end.is_none() {
-            let taken = match self.lines(rest, name) {
+            let taken = match self.leap(rest, name) {
                 Ok(0) => {
                     let Some(b) = rest.first() else { break };
                     if self.len >= MAX_HEAD {
@@ -287,14 +287,17 @@ impl FieldsParser {
         self.end.unwrap_or(FieldsProgress::Partial)
     }
 
-    /// Takes all whole lines at the front; how many bytes that were.
-    fn lines(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Reason> {
-        if !self.fields.at_line() {
-            return Ok(0);
-        }
+    /// Takes all whole lines at the front, or what is there of the value of one that is not whole; how
+    /// many bytes that were.
+    fn leap(&mut self, bytes: &[u8], name: &[u8]) -> Result<usize, Reason> {
         // A section that is nearly too long is counted byte by byte.
         let room = MAX_HEAD.saturating_sub(self.len).min(bytes.len());
         let bytes = bytes.get(..room).unwrap_or_default();
+        if !self.fields.at_line() {
+            let taken = self.value(bytes, name);
+            self.len = self.len.wrapping_add(taken);
+            return Ok(taken);
+        }
         let (taken, read) = field::lines(bytes, |line| self.line(line, name));
         // A fault ends the section behind its line.
         self.len = self.len.wrapping_add(taken);
@@ -302,6 +305,17 @@ impl FieldsParser {
             self.fields.left_out();
         }
         read.map(|()| taken)
+    }
+
+    fn value(&mut self, bytes: &[u8], name: &[u8]) -> usize {
+        let (field, run) = self.fields.run(bytes);
+        match field {
+            Field::Other => {}
+            Field::SetCookie => run.iter().for_each(|b| self.set_cookie.push(*b, name)),
+            Field::CacheControl => run.iter().for_each(|b| self.directives.push(*b)),
+            field => run.iter().for_each(|b| self.framing.value(field, *b)),
+        }
+        run.len()
     }
 
     fn line(&mut self, line: &Line<'_>, name: &[u8]) -> Result<(), Reason> {

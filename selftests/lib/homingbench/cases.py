@@ -69,6 +69,9 @@ def bystander(stage):
         "pass-not-our-port": (frames.segment(False, ack, 5, 6, rawip.ACK), 0x0800),
         "pass-fragment": (frames.frame(rawip.packet(False, b"x" * 64, frames.UDP, ident=7, fragment=8)), 0x0800),
         "pass-ip-options": (frames.udp(b"x" * 32, 4001, options=b"\1\1\1\0"), 0x0800),
+        # Destination options, of padding alone, before UDP.
+        "pass-v6-exthdr": (frames.frame(rawip.packet(True, bytes([frames.UDP, 0, 1, 4, 0, 0, 0, 0]) + frames.udp(
+            b"x" * 32, 4001, six=True)[54:], 60), True), 0x86dd),
     }
     with stage.mute():
         for name, (data, ethertype) in cases.items():
@@ -166,21 +169,45 @@ def packet(stage):
             stage.frames("packet-local", group, [data])
         connection.close()
         return
-    for name, home, fresh, expect in (
-            ("packet-local", "m1", False, {"m1": {"pass_local": 1, "relayed": 0}}),
-            ("packet-shifted", "m1", True, {"m1": {"pass_local": 1, "unshifted": 1}}),
-            ("relay-v4", "m2", False, {"m1": {"relayed": 1}, "m2": {"tunnel_data": 1}})):
+    for name, home, fresh, six, expect in (
+            ("packet-local", "m1", False, False, {"m1": {"pass_local": 1, "relayed": 0}}),
+            ("packet-shifted", "m1", True, False, {"m1": {"pass_local": 1, "unshifted": 1}}),
+            ("relay-v4", "m2", False, False, {"m1": {"relayed": 1}, "m2": {"tunnel_data": 1}}),
+            ("relay-v6", "m2", False, True, {"m1": {"relayed": 1}, "m2": {"tunnel_data": 1}})):
         sid = None if fresh else stage.sid(home)
         with stage.steered(home):
-            connection, data = stage.last_ack(request(sid and f"homing={sid}"))
+            connection, data = stage.last_ack(request(sid and f"homing={sid}"), six=six)
         with stage.mute("router", home):
             stage.frames(name, group, [data], expect=expect)
-        if name == "relay-v4":
+        if home != "m1":
+            outer = relayed(data)
             # The fabric drops the relayed packets at its switch: what is left is the entry member's.
             with stage.mute("fabric", "m1"):
-                stage.frames("relay-v4-entry", group, [data], expect={"m1": {"relayed": 1}, "m2": {"tunnel_data": 0}})
+                stage.frames(f"{name}-entry", group, [data], expect={"m1": {"relayed": 1}, "m2": {"tunnel_data": 0}})
+            time.sleep(3)
+            # And without the entry member: what was relayed is sent as it was.
+            with stage.mute("router", home):
+                stage.frames(f"{name}-decap", group, [outer], ns="m1", device="farm0", expect={"m2": {"tunnel_data": 1}})
+            # Another client's port than the code is over.
+            port = len(outer) - len(data[14:]) + (41 if six else 21)
+            false = outer[:port] + bytes([outer[port] ^ 1]) + outer[port + 1:]
+            stage.frames(f"{name}-decap-bad-mac", group, [false], ns="m1", device="farm0",
+                         expect={"m2": {"tunnel_data": 0, "tunnel_forged": 1}})
             time.sleep(3)
         connection.close()
+
+
+def relayed(data):
+    """The frame on the farm network that brings frame `data` of the client's to its owner: it ends with the same packet."""
+    import socket
+    with capture.Capture("m2", "farm0", f"udp and src host {layout.farm4('m1')} and greater 100") as seen:
+        with netns.inside("router"), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("m1", 0))
+            raw.send(data)
+        time.sleep(0.2)
+    found = [frame for frame in seen.frames() if frame.endswith(data[14:])]
+    tap.equal(len(found), 1, f"frames that carry the client's packet unchanged, of {len(seen.frames())}")
+    return found[0]
 
 
 def answered(stage, data, inserted=False):
@@ -213,6 +240,40 @@ def requests(stage):
             if name == "new-local":
                 memory(stage, slabs, 500 + WARM)
             stage.http(f"ka-{name}", keep, data, keep=True)
+    forms(stage, conn)
+
+
+def forms(stage, group):
+    """Requests of other forms than a browser's usual one, to a home that is the entry member."""
+    sid = stage.sid("m1")
+    new = {"decided_local": 1, "session_new": 1, "inserted": 1, "spawned": 1}
+    known = {"decided_local": 1, "session_new": 0, "sid_known": 1, "spawned": 1}
+    long = "; ".join(f"part{number}={'x' * 990}" for number in range(8))
+    with stage.steered("m1"):
+        for name, cookie, expect in (
+                ("conn-forged", "homing=" + sid[:-1] + ("A" if sid[-1] != "A" else "B"), {**new, "sid_forged": 1}),
+                ("conn-malformed", "homing=" + "x" * 31, {**new, "sid_malformed": 1}),
+                ("conn-8k-cookie", f"{long}; homing={sid}", known)):
+            data = request(cookie)
+            answered(stage, data, expect is not known)
+            stage.http(name, group, data, expect={"m1": expect})
+        # As 'new-local', with a program that listens to the module's events.
+        with listening():
+            stage.http("conn-new-local-event", group, request(), expect={"m1": {**new, "sid_absent": 1}})
+
+
+@contextlib.contextmanager
+def listening():
+    """A listener to the events of m1's sessions and members, that reads them."""
+    import subprocess
+    with netns.inside("m1"):
+        monitor = subprocess.Popen([cli.program(), "-j", "monitor"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        yield
+    finally:
+        monitor.terminate()
+        monitor.wait()
 
 
 def slab():
@@ -321,6 +382,19 @@ def associations(stage):
                    expect={"m1": {"push_sent": 0}, "m2": {"push_received": 0}})
     stage.messages("association-told", "between members", messages("MOVE", home=2),
                    expect={"m1": {"session_moved": 1, "push_sent": 2}, "m2": {"push_received": 1}, "m3": {"push_received": 1}})
+
+
+@case("members", HOMING, each=False)
+def members(stage):
+    """What a member takes of memory, beside its message."""
+    count, before = 40, slab()
+    for number in range(count):
+        cli.homing("member", "set", f"x{number}", "--id", 100 + number, "--addr", f"10.9.1.{number + 1}", "--state", "down",
+                   ns="m1")
+    time.sleep(2)
+    memory(stage, before, count, "memory-member", "memory, of a member that is down")
+    for number in range(count):
+        cli.homing("member", "del", f"x{number}", ns="m1")
 
 
 @case("lookup", HOMING, each=False)

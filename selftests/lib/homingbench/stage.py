@@ -183,15 +183,15 @@ class Stage:
         frames.write("/tmp/bench-messages", found)
         self.run(name, group, expect or {}, ns, n, warm, "netlink", n, warm, "/tmp/bench-messages")
 
-    def last_ack(self, data, where="m1", device="eth0"):
+    def last_ack(self, data, where="m1", device="eth0", six=False):
         """(open connection, the client's last bare ACK as it arrived at `where`) after two requests."""
-        with capture.Capture(where, device, f"tcp and src host {layout.CLIENT4}") as seen:
-            connection = web.Connection()
+        with capture.Capture(where, device, f"tcp and src host {layout.CLIENT6 if six else layout.CLIENT4}") as seen:
+            connection = web.Connection(six=six)
             for _ in range(2):
                 self.exchange(data, connection)
                 time.sleep(0.3)
         frame = seen.frames()[-1]
-        head = (frame[14] & 15) * 4
-        whole = int.from_bytes(frame[16:18], "big")
+        head = 40 if six else (frame[14] & 15) * 4
+        whole = 40 + int.from_bytes(frame[18:20], "big") if six else int.from_bytes(frame[16:18], "big")
         tap.equal(whole - head - (frame[14 + head + 12] >> 4) * 4, 0, "payload of the client's last segment")
         return connection, frame[:14 + whole]
