@@ -266,9 +266,80 @@ struct homing_hook {
 	struct homing_glance glance;
 };
 
-/* As may_be_ours(), for IPv4 with options. */
-static __always_inline bool with_options(const struct homing_glance *g,
-					 const struct sk_buff *skb, bool out)
+/* What a glance at a packet says. */
+enum glance {
+	NOT_OURS,
+	MAY_BE_OURS,
+	ODD,		/* a closer look will say */
+};
+
+/* Extension headers of IPv6; each begins with what comes next. */
+#define EXTENSIONS (BIT_ULL(NEXTHDR_HOP) | BIT_ULL(NEXTHDR_ROUTING) |	\
+		    BIT_ULL(NEXTHDR_FRAGMENT) | BIT_ULL(NEXTHDR_AUTH) |	\
+		    BIT_ULL(NEXTHDR_DEST))
+
+/* Modulo 64: one too many, which costs less than asking, is looked at closer. */
+static __always_inline bool is_one_of(u8 next, u64 those)
+{
+	return those >> (next % 64) & 1;
+}
+
+/*
+ * Whether a packet, whose data starts at the network header, may be of a
+ * service or an error about one; on the way @out or in. What is not plain
+ * (fragments of TCP, headers in pages, another version than the link layer
+ * says) may be. TCP is told by its port alone.
+ */
+static __always_inline enum glance glance(const struct homing_glance *g,
+					  const struct sk_buff *skb, bool ipv6,
+					  bool out)
+{
+	const u8 *p = skb->data;
+	const __be16 *ports;
+	bool error;
+
+	if (!ipv6) {
+		const struct iphdr *ip = (const struct iphdr *)p;
+
+		if (skb_headlen(skb) < sizeof(*ip) + 4)
+			return MAY_BE_OURS;
+		if (unlikely(*p != 0x45))
+			return *p < 0x45 || *p > 0x4f ||
+			       ip->protocol == IPPROTO_TCP ||
+			       ip->protocol == IPPROTO_ICMP ? ODD : NOT_OURS;
+		error = p[sizeof(*ip)] == ICMP_DEST_UNREACH;
+		if (ip->protocol == IPPROTO_ICMP)
+			return error ? MAY_BE_OURS : NOT_OURS;
+		if (ip->protocol != IPPROTO_TCP)
+			return NOT_OURS;
+		if (ip->frag_off & htons(IP_MF | IP_OFFSET))
+			return MAY_BE_OURS;
+		ports = (const __be16 *)(p + sizeof(*ip));
+	} else {
+		const struct ipv6hdr *ip = (const struct ipv6hdr *)p;
+
+		if (skb_headlen(skb) < sizeof(*ip) + 4 || *p >> 4 != 6)
+			return MAY_BE_OURS;
+		if (ip->nexthdr == IPPROTO_UDP)
+			return NOT_OURS;
+		error = !(p[sizeof(*ip)] & ICMPV6_INFOMSG_MASK);
+		if (ip->nexthdr == IPPROTO_ICMPV6)
+			return error ? MAY_BE_OURS : NOT_OURS;
+		if (unlikely(ip->nexthdr != IPPROTO_TCP))
+			return is_one_of(ip->nexthdr, EXTENSIONS) &&
+			       is_one_of(p[sizeof(*ip)], EXTENSIONS |
+					 BIT_ULL(IPPROTO_TCP) |
+					 BIT_ULL(IPPROTO_ICMPV6)) ? ODD :
+								    NOT_OURS;
+		ports = (const __be16 *)(p + sizeof(*ip));
+	}
+	return test_bit(ntohs(ports[out ? 0 : 1]), g->ports) ? MAY_BE_OURS :
+							       NOT_OURS;
+}
+
+/* The closer look at IPv4 with options. */
+static bool odd4(const struct homing_glance *g, const struct sk_buff *skb,
+		 bool out)
 {
 	const struct iphdr *ip = (const struct iphdr *)skb->data;
 	u32 hlen = ip->ihl * 4;
@@ -283,46 +354,31 @@ static __always_inline bool with_options(const struct homing_glance *g,
 }
 
 /*
- * Whether a packet, whose data starts at the network header, may be of a
- * service or an error about one; on the way @out or in. What is not plain
- * (extension headers, fragments, headers in pages, another version than the
- * link layer says) may be. TCP is told by its port alone.
+ * The closer look at IPv6 with extension headers. Of options those are walked
+ * that begin in the first 64 bytes; what has more, a routing header or one for
+ * authentication may be ours.
  */
-static __always_inline bool may_be_ours(const struct homing_glance *g,
-					const struct sk_buff *skb, bool ipv6,
-					bool out)
+static bool odd6(const struct homing_glance *g, const struct sk_buff *skb,
+		 bool out)
 {
-	const u8 *p = skb->data;
-	const __be16 *ports;
+	const u8 *p = skb->data + sizeof(struct ipv6hdr);
+	/* Four bytes are there, and more is not read at a place. */
+	const u8 *last = p + min(skb_headlen(skb) - sizeof(struct ipv6hdr) - 4,
+				 64UL);
+	u8 next = ((const struct ipv6hdr *)skb->data)->nexthdr;
 
-	if (!ipv6) {
-		const struct iphdr *ip = (const struct iphdr *)p;
-
-		if (skb_headlen(skb) < sizeof(*ip) + 4)
+	while (next == NEXTHDR_DEST || next == NEXTHDR_HOP) {
+		next = p[0];
+		p += (p[1] + 1) * 8;
+		if (p > last)
 			return true;
-		if (unlikely(*p != 0x45))
-			return with_options(g, skb, out);
-		if (ip->protocol == IPPROTO_ICMP)
-			return p[sizeof(*ip)] == ICMP_DEST_UNREACH;
-		if (ip->protocol != IPPROTO_TCP)
-			return false;
-		if (ip->frag_off & htons(IP_MF | IP_OFFSET))
-			return true;
-		ports = (const __be16 *)(p + sizeof(*ip));
-	} else {
-		const struct ipv6hdr *ip = (const struct ipv6hdr *)p;
-
-		if (skb_headlen(skb) < sizeof(*ip) + 4 || *p >> 4 != 6)
-			return true;
-		if (ip->nexthdr == IPPROTO_UDP)
-			return false;
-		if (ip->nexthdr == IPPROTO_ICMPV6)
-			return !(p[sizeof(*ip)] & ICMPV6_INFOMSG_MASK);
-		if (ip->nexthdr != IPPROTO_TCP)
-			return true;
-		ports = (const __be16 *)(p + sizeof(*ip));
 	}
-	return test_bit(ntohs(ports[out ? 0 : 1]), g->ports);
+	if (next == IPPROTO_TCP)
+		return test_bit(get_unaligned_be16(p + (out ? 0 : 2)), g->ports);
+	/* All fragments of a packet agree on what comes next. */
+	if (next == NEXTHDR_FRAGMENT)
+		return is_one_of(p[0], EXTENSIONS | BIT_ULL(IPPROTO_TCP));
+	return is_one_of(next, EXTENSIONS | BIT_ULL(IPPROTO_ICMPV6));
 }
 
 static __always_inline unsigned int ask(const struct homing_hook *h,
@@ -331,22 +387,54 @@ static __always_inline unsigned int ask(const struct homing_hook *h,
 	return h->fn(h->priv, skb, skb->data, skb_headlen(skb), skb->len);
 }
 
-/*
- * The rest of a hook that has looked at something else first, and is done with
- * nearly all packets then: apart, so that those have no registers to save.
- */
+/* Apart from the hooks: what is not odd has no registers to save then. */
+static noinline unsigned int odd_at_ingress(const struct homing_hook *h,
+					    struct sk_buff *skb)
+{
+	const struct homing_glance *g = &h->glance;
+
+	if (skb->protocol == htons(ETH_P_IP) ? odd4(g, skb, false) :
+					       odd6(g, skb, false))
+		return ask(h, skb);
+	this_cpu_inc(g->counters->v[g->other]);
+	return NF_ACCEPT;
+}
+
+static noinline unsigned int odd_elsewhere(const struct homing_hook *h,
+					   struct sk_buff *skb, bool ipv6,
+					   bool out)
+{
+	if (ipv6 ? odd6(&h->glance, skb, out) : odd4(&h->glance, skb, out))
+		return ask(h, skb);
+	return NF_ACCEPT;
+}
+
+static __always_inline unsigned int ask_if_ours(const struct homing_hook *h,
+						struct sk_buff *skb, bool ipv6,
+						bool out)
+{
+	switch (glance(&h->glance, skb, ipv6, out)) {
+	case MAY_BE_OURS:
+		return ask(h, skb);
+	case ODD:
+		return odd_elsewhere(h, skb, ipv6, out);
+	case NOT_OURS:
+		break;
+	}
+	return NF_ACCEPT;
+}
+
+/* The rest of hooks that have looked at something else first. Apart, as above. */
 static noinline unsigned int ask_if_ours4(const struct homing_hook *h,
 					  struct sk_buff *skb)
 {
-	return may_be_ours(&h->glance, skb, false, false) ? ask(h, skb) :
-							    NF_ACCEPT;
+	return ask_if_ours(h, skb, false, false);
 }
 
 static noinline unsigned int ask_if_ours6(const struct homing_hook *h,
 					  struct sk_buff *skb)
 {
-	return may_be_ours(&h->glance, skb, true, false) ? ask(h, skb) :
-							   NF_ACCEPT;
+	return ask_if_ours(h, skb, true, false);
 }
 
 static unsigned int at_ingress(void *priv, struct sk_buff *skb,
@@ -354,6 +442,7 @@ static unsigned int at_ingress(void *priv, struct sk_buff *skb,
 {
 	const struct homing_hook *h = priv;
 	const struct homing_glance *g = &h->glance;
+	enum glance what = NOT_OURS;
 	u32 why = g->other;
 
 	this_cpu_inc(g->counters->v[g->packets]);
@@ -363,11 +452,14 @@ static unsigned int at_ingress(void *priv, struct sk_buff *skb,
 	else if (unlikely(skb_vlan_tag_present(skb) &&
 			  skb_vlan_tag_get_id(skb)))
 		why = g->other;
-	else if (skb->protocol == htons(ETH_P_IP) ?
-		 may_be_ours(g, skb, false, false) :
-		 skb->protocol == htons(ETH_P_IPV6) &&
-		 may_be_ours(g, skb, true, false))
+	else if (skb->protocol == htons(ETH_P_IP))
+		what = glance(g, skb, false, false);
+	else if (skb->protocol == htons(ETH_P_IPV6))
+		what = glance(g, skb, true, false);
+	if (what == MAY_BE_OURS)
 		return ask(h, skb);
+	if (unlikely(what == ODD))
+		return odd_at_ingress(h, skb);
 	this_cpu_inc(g->counters->v[why]);
 	return NF_ACCEPT;
 }
@@ -430,21 +522,13 @@ static unsigned int at_local_in6(void *priv, struct sk_buff *skb,
 static unsigned int at_local_out4(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	const struct homing_hook *h = priv;
-
-	if (!may_be_ours(&h->glance, skb, false, true))
-		return NF_ACCEPT;
-	return ask(h, skb);
+	return ask_if_ours(priv, skb, false, true);
 }
 
 static unsigned int at_local_out6(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	const struct homing_hook *h = priv;
-
-	if (!may_be_ours(&h->glance, skb, true, true))
-		return NF_ACCEPT;
-	return ask(h, skb);
+	return ask_if_ours(priv, skb, true, true);
 }
 
 struct homing_hook *homing_hook_register(struct net *net, int ifindex,

@@ -72,6 +72,8 @@ def bystander(stage):
         # Destination options, of padding alone, before UDP.
         "pass-v6-exthdr": (frames.frame(rawip.packet(True, bytes([frames.UDP, 0, 1, 4, 0, 0, 0, 0]) + frames.udp(
             b"x" * 32, 4001, six=True)[54:], 60), True), 0x86dd),
+        "pass-v6-fragment": (frames.frame(rawip.packet(True, bytes([frames.UDP, 0, 0, 8, 0, 0, 0, 7]) + b"x" * 64, 44),
+                                          True), 0x86dd),
     }
     with stage.mute():
         for name, (data, ethertype) in cases.items():
