@@ -296,7 +296,6 @@ static __always_inline enum glance glance(const struct homing_glance *g,
 {
 	const u8 *p = skb->data;
 	const __be16 *ports;
-	bool error;
 
 	if (!ipv6) {
 		const struct iphdr *ip = (const struct iphdr *)p;
@@ -307,9 +306,9 @@ static __always_inline enum glance glance(const struct homing_glance *g,
 			return *p < 0x45 || *p > 0x4f ||
 			       ip->protocol == IPPROTO_TCP ||
 			       ip->protocol == IPPROTO_ICMP ? ODD : NOT_OURS;
-		error = p[sizeof(*ip)] == ICMP_DEST_UNREACH;
 		if (ip->protocol == IPPROTO_ICMP)
-			return error ? MAY_BE_OURS : NOT_OURS;
+			return p[sizeof(*ip)] == ICMP_DEST_UNREACH ?
+			       MAY_BE_OURS : NOT_OURS;
 		if (ip->protocol != IPPROTO_TCP)
 			return NOT_OURS;
 		if (ip->frag_off & htons(IP_MF | IP_OFFSET))
@@ -322,9 +321,9 @@ static __always_inline enum glance glance(const struct homing_glance *g,
 			return MAY_BE_OURS;
 		if (ip->nexthdr == IPPROTO_UDP)
 			return NOT_OURS;
-		error = !(p[sizeof(*ip)] & ICMPV6_INFOMSG_MASK);
 		if (ip->nexthdr == IPPROTO_ICMPV6)
-			return error ? MAY_BE_OURS : NOT_OURS;
+			return p[sizeof(*ip)] & ICMPV6_INFOMSG_MASK ?
+			       NOT_OURS : MAY_BE_OURS;
 		if (unlikely(ip->nexthdr != IPPROTO_TCP))
 			return is_one_of(ip->nexthdr, EXTENSIONS) &&
 			       is_one_of(p[sizeof(*ip)], EXTENSIONS |
