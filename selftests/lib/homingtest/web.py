@@ -75,6 +75,13 @@ class Connection:
         """The client's port."""
         return self.socket.getsockname()[1]
 
+    @property
+    def ends(self):
+        """Both ends, as `homing explain --flow` wants them."""
+        near, far = (f"[{host}]:{port}" if self.socket.family == socket.AF_INET6 else f"{host}:{port}"
+                     for host, port in (self.socket.getsockname()[:2], self.socket.getpeername()[:2]))
+        return f"{near}-{far}"
+
     def send(self, data):
         """Sends bytes; with TCP_NODELAY each call is a segment of its own."""
         self.socket.sendall(data)
