@@ -163,12 +163,13 @@ def ack(stage):
 
 @case("packet", HOMING, BARE)
 def packet(stage):
-    """One bare ACK of a connection that is there, again and again: on its way up, relayed, unshifted."""
+    """One bare ACK of a connection that is there, again and again: on its way up, relayed, unshifted; and with an answer."""
     group = "packet"
     if not stage.homing:
         connection, data = stage.last_ack(request())
         with stage.mute():
             stage.frames("packet-local", group, [data])
+            stage.frames("answer-local", group, [old_byte(data)])
         connection.close()
         return
     for name, home, fresh, six, expect in (
@@ -181,7 +182,12 @@ def packet(stage):
             connection, data = stage.last_ack(request(sid and f"homing={sid}"), six=six)
         with stage.mute("router", home):
             stage.frames(name, group, [data], expect=expect)
-        if home != "m1":
+        if home == "m1":
+            # And with an answer of the stack, which goes out: what is more than above is the way out.
+            with stage.mute():
+                stage.frames(name.replace("packet", "answer"), group, [old_byte(data)], expect={
+                    "m1": {**expect["m1"], "shifted": int(fresh)}})
+        else:
             outer = relayed(data)
             # The fabric drops the relayed packets at its switch: what is left is the entry member's.
             with stage.mute("fabric", "m1"):
@@ -197,6 +203,14 @@ def packet(stage):
                          expect={"m2": {"tunnel_data": 0, "tunnel_forged": 1}})
             time.sleep(3)
         connection.close()
+
+
+def old_byte(data):
+    """Frame `data`, a bare ACK, as a repetition of the byte before: the stack answers with an ACK at once."""
+    seen = rawtcp.Segment(data[14:])
+    options = data[14 + seen.offset + 20:14 + seen.offset + (data[14 + seen.offset + 12] >> 4) * 4]
+    return frames.segment(False, (seen.sport, seen.dport), seen.seq - 1, seen.ack, rawip.ACK, payload=b"\n", options=options,
+                          window=seen.window)
 
 
 def relayed(data):
