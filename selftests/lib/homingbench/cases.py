@@ -207,10 +207,11 @@ def packet(stage):
 
 def old_byte(data):
     """Frame `data`, a bare ACK, as a repetition of the byte before: the stack answers with an ACK at once."""
-    seen = rawtcp.Segment(data[14:])
-    options = data[14 + seen.offset + 20:14 + seen.offset + (data[14 + seen.offset + 12] >> 4) * 4]
-    return frames.segment(False, (seen.sport, seen.dport), seen.seq - 1, seen.ack, rawip.ACK, payload=b"\n", options=options,
-                          window=seen.window)
+    seen, addresses = rawtcp.Segment(data[14:]), data[26:34]
+    at = 14 + seen.offset
+    tcp = rawip.tcp(False, (seen.sport, seen.dport), seen.seq - 1, seen.ack, rawip.ACK, payload=b"\n",
+                    options=data[at + 20:at + (data[at + 12] >> 4) * 4], window=seen.window, addresses=addresses)
+    return frames.frame(rawip.header4(addresses, len(tcp)) + tcp)
 
 
 def relayed(data):

@@ -56,12 +56,12 @@ def packet(six, payload, protocol=TCP, **rest):
     return make(ends(six), len(payload), protocol, **rest) + payload
 
 
-def tcp(six, ports, seq, ack, flags, payload=b"", options=b"", window=64240):
-    """A TCP segment from the client with its checksum."""
+def tcp(six, ports, seq, ack, flags, payload=b"", options=b"", window=64240, addresses=None):
+    """A TCP segment from the client, or between other `addresses`, with its checksum."""
     options += b"\1" * (-len(options) % 4)
     data = struct.pack("!HHIIBBHHH", *ports, seq & 0xffffffff, ack & 0xffffffff, (20 + len(options)) << 2, flags,
                        window, 0, 0) + options + payload
-    total = checksum(ends(six) + struct.pack("!II", len(data), TCP) + data)
+    total = checksum((addresses or ends(six)) + struct.pack("!II", len(data), TCP) + data)
     return data[:16] + struct.pack("!H", total) + data[18:]
 
 
