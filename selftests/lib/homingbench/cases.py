@@ -32,14 +32,7 @@ def case(name, *kinds, each=True):
 def arrives(stage, data, ethertype):
     """The frame reaches m1's stack as it was sent."""
     with capture.Capture("m1", "eth0", f"ether proto {ethertype}") as seen:
-        frames.write("/tmp/bench-frames", [data])
-        shell.run("true", ns="router")
-        with netns.inside("router"):
-            import socket
-            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-                raw.bind(("m1", 0))
-                raw.send(data)
-        time.sleep(0.2)
+        put(data)
     tap.true(data in [frame[:len(data)] for frame in seen.frames()], "the frame arrived unchanged")
 
 
@@ -211,17 +204,28 @@ def old_byte(data):
     at = 14 + seen.offset
     tcp = rawip.tcp(False, (seen.sport, seen.dport), seen.seq - 1, seen.ack, rawip.ACK, payload=b"\n",
                     options=data[at + 20:at + (data[at + 12] >> 4) * 4], window=seen.window, addresses=addresses)
-    return frames.frame(rawip.header4(addresses, len(tcp)) + tcp)
+    again = frames.frame(rawip.header4(addresses, len(tcp)) + tcp)
+    with capture.Capture("router", "m1", f"tcp and src host {layout.VIP4}") as answers:
+        put(again)
+    found = [rawtcp.Segment(frame[14:]) for frame in answers.frames()]
+    tap.equal([(one.dport, one.flags, one.seq, one.ack, one.payload) for one in found],
+              [(seen.sport, rawip.ACK, seen.ack, seen.seq, b"")], "answers to a byte that comes again")
+    return again
+
+
+def put(data):
+    """Sends a frame from the router to m1, and waits until what it causes has happened."""
+    import socket
+    with netns.inside("router"), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind(("m1", 0))
+        raw.send(data)
+    time.sleep(0.2)
 
 
 def relayed(data):
     """The frame on the farm network that brings frame `data` of the client's to its owner: it ends with the same packet."""
-    import socket
     with capture.Capture("m2", "farm0", f"udp and src host {layout.farm4('m1')} and greater 100") as seen:
-        with netns.inside("router"), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-            raw.bind(("m1", 0))
-            raw.send(data)
-        time.sleep(0.2)
+        put(data)
     found = [frame for frame in seen.frames() if frame.endswith(data[14:])]
     tap.equal(len(found), 1, f"frames that carry the client's packet unchanged, of {len(seen.frames())}")
     return found[0]
