@@ -16,6 +16,7 @@ pub mod crypto;
 pub mod digest;
 pub mod directory;
 pub mod exchange;
+pub mod fabric;
 pub mod flow;
 pub mod health;
 pub mod hold;

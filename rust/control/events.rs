@@ -122,6 +122,10 @@ pub(super) fn put_member(
     w.uint(member::BATCHES_SEEN, seen)?;
     w.u32(member::LISTENERS, m.listeners())?;
     w.uint(member::LATENCY, latency_us.into())?;
+    if !m.local {
+        w.u16(member::MTU_FROM, m.live.carried(&clock))?;
+    }
+    w.u16(member::MTU_TO, m.live.mtu())?;
     w.u8(member::TOLD, (m.local || m.live.told.load(Relaxed)).into())?;
     if m.live.belief.read(guard).is_some() {
         w.bytes(member::OVERRIDDEN, &[])?;

@@ -195,11 +195,30 @@ pub fn read_tsecr(tsecr: u32) -> (Option<u8>, bool, bool) {
     )
 }
 
+/// Segments that fit through the farm's network, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fits {
+    /// Now.
+    pub now: u16,
+    /// Unless it was found to carry more or less than Ethernet.
+    pub usual: u16,
+}
+
+impl Fits {
+    /// The MSS that our SYN-ACK tells a client whose own is `mss`: never more than fits, and more than
+    /// usual only as far as the client's, as a cookie keeps it. So whoever knows the cookie knows how
+    /// long the client's full segments are, whatever its network carries.
+    pub fn told(&self, tuple: &Tuple, mss: u16) -> u16 {
+        let kept = mss_of(tuple, mss_index(tuple, mss));
+        self.now.min(kept.max(self.usual))
+    }
+}
+
 /// Whether a data segment is an early one of a valid connection, whose first has not come yet.
 ///
-/// Tries the ISNs that are `k` full segments before it, k = 1..=10, for full segments of `mss`
-/// bytes (our MSS, as the SYN-ACK promised) and, if the segment has `timestamps`, 12 less. Answers
-/// with the client's ISN and k. `ack` is the segment's acknowledgement: still our ISN plus 1.
+/// Tries the ISNs that are `k` full segments before it, k = 1..=10, for full segments as the SYN-ACK
+/// has told ([`Fits::told`]), now or before it was found what fits, and, if the segment has
+/// `timestamps`, 12 bytes less. Answers with the client's ISN and k. `ack` is the segment's acknowledgement: still our ISN plus 1.
 ///
 /// Good enough to hold or drop the segment instead of answering RST; a connection is made only
 /// from a segment that [`verify`] accepts.
@@ -208,16 +227,24 @@ pub fn early_segment<P: Prf>(
     tuple: &Tuple,
     seq: u32,
     ack: u32,
-    mss: u16,
+    fits: &Fits,
     timestamps: bool,
     now_s: u64,
 ) -> Option<(u32, u8, Established)> {
     let cookie = ack.wrapping_sub(1);
-    let full = u32::from(mss);
-    let less = timestamps.then(|| full.saturating_sub(TIMESTAMPS_LEN));
+    let mss = mss_of(tuple, cookie >> 5);
+    let full = fits.told(tuple, mss);
+    let before = Fits {
+        now: fits.usual,
+        ..*fits
+    };
+    let before = Some(before.told(tuple, mss)).filter(|before| *before != full);
+    let less = |full: u16| timestamps.then(|| full.saturating_sub(TIMESTAMPS_LEN as u16));
+    // What a sender with timestamps really fills comes first.
+    let sizes = [less(full), Some(full), before.and_then(less), before];
     (1..=EARLY_SEGMENTS).find_map(|k| {
-        // What a sender with timestamps really fills comes first.
-        [less, Some(full)].into_iter().flatten().find_map(|size| {
+        sizes.into_iter().flatten().find_map(|size| {
+            let size = u32::from(size);
             let back = size.wrapping_mul(u32::from(k));
             let isn = seq.wrapping_sub(1).wrapping_sub(back);
             verify(prfs, tuple, isn, cookie, now_s).map(|base| (isn, k, base))
@@ -553,16 +580,25 @@ mod tests {
         let keys = [Some(&key), None];
         let cookie = make(&key, 0, &V4, ISN, &OPTS, NOW).isn;
         let want = verify(keys, &V4, ISN, cookie, NOW);
+        let fits = Fits {
+            now: 1400,
+            usual: 1324,
+        };
         for k in 1u8..=11 {
             for (size, timestamps, found) in [
                 (1400, false, true),
                 (1400, true, true),
                 (1388, true, true),
                 (1388, false, false),
+                // The SYN-ACK came before the farm's network was known.
+                (1324, false, true),
+                (1324, true, true),
+                (1312, true, true),
+                (1312, false, false),
             ] {
                 let seq = ISN.wrapping_add(1).wrapping_add(size * u32::from(k));
                 let ack = cookie.wrapping_add(1);
-                let got = early_segment(keys, &V4, seq, ack, 1400, timestamps, NOW);
+                let got = early_segment(keys, &V4, seq, ack, &fits, timestamps, NOW);
                 let want = if found && k <= 10 {
                     want.map(|e| (ISN, k, e))
                 } else {
@@ -572,7 +608,33 @@ mod tests {
             }
         }
         // The first segment is not an early one.
-        let first = early_segment(keys, &V4, ISN.wrapping_add(1), cookie + 1, 1400, true, NOW);
+        let seq = ISN.wrapping_add(1);
+        let first = early_segment(keys, &V4, seq, cookie + 1, &fits, true, NOW);
         assert_eq!(first, None);
+    }
+
+    #[test]
+    fn a_client_is_told_what_its_cookie_says_and_fits() {
+        let fits = |now| Fits { now, usual: 1324 };
+        for (now, mss, told) in [
+            (1324, 0, 1324),
+            (1324, 1460, 1324),
+            (1324, 8960, 1324),
+            // Jumbo frames in the farm: a client's own segments, as its cookie keeps them.
+            (8824, 536, 1324),
+            (8824, 1359, 1324),
+            (8824, 1360, 1360),
+            (8824, 1452, 1440),
+            (8824, 1460, 1460),
+            (8824, 8959, 1460),
+            (8824, 8960, 8824),
+            (8824, u16::MAX, 8824),
+            (9040, u16::MAX, 8960),
+            // A tunnel between the members.
+            (1244, 536, 1244),
+            (1244, 1460, 1244),
+        ] {
+            assert_eq!(fits(now).told(&V4, mss), told);
+        }
     }
 }

@@ -36,8 +36,15 @@ pub const MSS_MIN_V6: u16 = 1220;
 /// can send a whole request head at once.
 pub const WINDOW_SEGMENTS: u32 = 10;
 
-/// Bytes of an IP packet that the network between the members carries, unless configured.
+/// Bytes of an IP packet that the network between the members carries, unless it is known better:
+/// Ethernet's.
 pub const FABRIC_MTU: u16 = 1500;
+
+/// Smallest of what it may carry: what every IPv6 network does, RFC 8200 section 5.
+pub const FABRIC_MTU_MIN: u16 = 1280;
+
+/// Largest that is used: jumbo frames, as switches have them.
+pub const FABRIC_MTU_MAX: u16 = 9216;
 
 /// How far behind the first segment an early one is looked for, segments: our window.
 pub const EARLY_SEGMENTS: u8 = 10;

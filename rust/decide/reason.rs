@@ -252,6 +252,10 @@ reasons! {
     StateSent = "state_sent",
     /// State messages received.
     StateReceived = "state_received",
+    /// Probes of what the way to a member carries, sent.
+    MtuProbeSent = "mtu_probe_sent",
+    /// Probes of what the way from a member carries that came whole.
+    MtuProbeReceived = "mtu_probe_received",
     /// Associations sent (one for each member).
     PushSent = "push_sent",
     /// Associations received.

@@ -10,13 +10,17 @@ use kernel::prelude::*;
 
 use super::{classify::Tcp, host::Host};
 use crate::{
-    decide::{cookie::SynOptions, limits, reason::Reason},
+    decide::{
+        cookie::{Fits, SynOptions},
+        limits,
+        reason::Reason, //
+    },
     kapi::{
         nf::{HookPacket, Verdict},
         skb::{Link, Packet},
         tcp as stack, //
     },
-    table::{keys::Key, pending::Waiting, service::Reply},
+    table::{keys::Key, net::Net, pending::Waiting, service::Reply},
     wire::{
         addr::Tuple,
         checksum, geneve, ip,
@@ -40,6 +44,14 @@ pub(super) const fn our_mss(ipv6: bool, mtu: u16) -> u16 {
     let outer = ip::IPV6_LEN + 8 + geneve::MAX_DATA_HEADER;
     let inner = if ipv6 { ip::IPV6_LEN } else { ip::IPV4_LEN } + tcp::HEADER_LEN;
     mtu.saturating_sub((outer + inner) as u16)
+}
+
+/// Our MSS by what the farm's network carries.
+pub(super) fn fits(net: &Net, ipv6: bool) -> Fits {
+    Fits {
+        now: our_mss(ipv6, net.fabric_mtu()),
+        usual: our_mss(ipv6, limits::FABRIC_MTU),
+    }
 }
 
 /// Our window in SYN-ACKs, unscaled: modest, because the socket's own may be small. It does not
@@ -121,10 +133,10 @@ pub(super) fn syn_ack(host: &Host, key: &Key, tcp: &Tcp<'_>, packet: HookPacket)
         seq: made.isn,
         ack: tcp.seg.seq.wrapping_add(1),
         flags: flags::SYN | flags::ACK | if options.ecn { flags::ECE } else { 0 },
-        window: window(tcp.ipv6(), tcp.fabric_mtu),
+        window: window(tcp.ipv6(), net.fabric_mtu()),
     };
     let offer = tcp::Offer {
-        mss: our_mss(tcp.ipv6(), tcp.fabric_mtu),
+        mss: fits(net, tcp.ipv6()).told(&tcp.tuple, options.mss),
         sack_permitted: o.sack_permitted,
         timestamps: o
             .timestamps
@@ -160,7 +172,7 @@ struct Bare {
 /// member uses its own, since the next to speak is perhaps another.
 fn bare(host: &Host, tcp: &Tcp<'_>, packet: &Packet, say: &Bare) -> bool {
     let rst = say.flags & flags::RST != 0;
-    let window = window(tcp.ipv6(), tcp.fabric_mtu);
+    let window = window(tcp.ipv6(), host.net.fabric_mtu());
     let header = tcp::Header {
         src_port: tcp.tuple.vip_port,
         dst_port: tcp.tuple.client_port,

@@ -39,8 +39,6 @@ pub(super) struct Tcp<'c> {
     pub(super) merged: bool,
     /// Device it came by; 0 on the way out.
     pub(super) ifindex: u32,
-    /// Bytes that the farm's network carries.
-    pub(super) fabric_mtu: u16,
 }
 
 impl Tcp<'_> {
@@ -176,7 +174,6 @@ pub(super) fn closer<'c>(
         payload_len: p.payload_len,
         merged: v.gso,
         ifindex: v.ifindex,
-        fabric_mtu: config.farm.fabric_mtu,
     })
 }
 
@@ -284,7 +281,6 @@ pub(super) fn classify<'c>(
         payload_len: payload_len as u32,
         merged: gso,
         ifindex,
-        fabric_mtu: config.farm.fabric_mtu,
     })
 }
 

@@ -167,13 +167,14 @@ fn frame(host: &Host, guard: &Guard, packet: &mut Packet, from: Addr) -> Result<
                 Ok(Todo::Nothing)
             }
         }
-        Frame::Control { farm, .. } => {
+        Frame::Control { farm, header_len } => {
             if farm != config.farm.id {
                 return Err(Reason::TunnelOtherFarm);
             }
             let view = packet.view(LOOK).ok_or(Reason::DropNoMemory)?;
-            let bytes = view.bytes.get(..view.len).ok_or(Reason::TunnelMalformed)?;
-            control(host, guard, config, sender, bytes)?;
+            let bytes = control::in_datagram(view.bytes, header_len, view.len)
+                .ok_or(Reason::TunnelMalformed)?;
+            control(host, guard, config, sender, bytes, view.len)?;
             Ok(Todo::Nothing)
         }
     }
@@ -485,13 +486,14 @@ fn take(
     Ok(())
 }
 
-/// A control message: verified, fresh, and then believed.
+/// A control message, in a datagram of `len` bytes: verified, fresh, and then believed.
 fn control(
     host: &Host,
     guard: &Guard,
     config: &Config,
     sender: &Member,
     bytes: &[u8],
+    len: usize,
 ) -> Result<(), Reason> {
     let net = &host.net;
     let message = control::parse(bytes).map_err(|e| match (e.layer, e.fault) {
@@ -605,6 +607,14 @@ fn control(
             directory::owner_gone(host, guard, sender, &tuple, client_isn);
         }
         Body::Challenge { .. } => {}
+        Body::Probe { size } => {
+            let outer = geneve::outer_len(&sender.settings.addr);
+            if len.saturating_add(outer) != usize::from(size) {
+                return Err(Reason::TunnelMalformed);
+            }
+            live.probed(size, time::boot_ms());
+            net.count(Reason::MtuProbeReceived);
+        }
         Body::List(listing) => directory::listed(host, guard, sender, listing),
         Body::Rest(rests) => {
             for r in rests {

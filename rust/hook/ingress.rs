@@ -636,10 +636,10 @@ fn before_request(
         }
     }
     if tcp.payload_len > 0 {
-        let mss = answer::our_mss(tcp.ipv6(), tcp.fabric_mtu);
+        let fits = answer::fits(net, tcp.ipv6());
         let stamps = s.options.timestamps;
         if let Some((isn, _, agreed)) =
-            keys.early_segment(&tcp.tuple, s.seq, s.ack, mss, stamps.is_some(), now)
+            keys.early_segment(&tcp.tuple, s.seq, s.ack, &fits, stamps.is_some(), now)
         {
             packet = match begun(host, guard, config, packet, tcp, isn) {
                 Ok(verdict) => return verdict,

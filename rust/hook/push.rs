@@ -9,12 +9,13 @@ use kernel::sync::{
 
 use super::host::Host;
 use crate::{
-    decide::reason::Reason,
+    decide::{fabric, reason::Reason},
     kapi::lock::BhOff,
     table::{config::Config, member::Member},
     wire::{
         addr::Tuple,
         control::{self, Association, Header, Report},
+        geneve,
     },
 };
 
@@ -38,11 +39,23 @@ pub(super) fn send_long<const N: usize>(
     emit: impl FnOnce(&mut [u8], &Header) -> Option<usize>,
 ) -> bool {
     let nonce = to.live.nonce.load(Relaxed);
-    let sent = try_send::<N>(host, guard, config, to, nonce, emit).is_some();
+    let sent = try_send::<N>(host, guard, config, to, nonce, 0, emit).is_some();
     if !sent {
         host.net.count(Reason::SendFailed);
     }
     sent
+}
+
+/// Tries whether a packet as large as the route carries comes whole to a member. A message has been
+/// sent to it before. That this one was not is no news: the next tells how large it could have been.
+pub(super) fn probe(host: &Host, guard: &Guard, config: &Config, to: &Member) {
+    let size = fabric::probe(to.live.route.mtu());
+    let fill = usize::from(size).saturating_sub(geneve::outer_len(&to.settings.addr));
+    let nonce = to.live.nonce.load(Relaxed);
+    let emit = |buf: &mut [u8], header: &Header| control::emit_probe(buf, header, size);
+    if try_send::<MESSAGE>(host, guard, config, to, nonce, fill, emit).is_some() {
+        host.net.count(Reason::MtuProbeSent);
+    }
 }
 
 fn try_send<const N: usize>(
@@ -51,6 +64,7 @@ fn try_send<const N: usize>(
     config: &Config,
     to: &Member,
     peer_nonce: u64,
+    fill: usize,
     emit: impl FnOnce(&mut [u8], &Header) -> Option<usize>,
 ) -> Option<()> {
     let net = &host.net;
@@ -77,6 +91,7 @@ fn try_send<const N: usize>(
         .send(
             &to.live.route,
             buf.get(..len)?,
+            fill,
             &me.settings.addr,
             &to.settings.addr,
             config.farm.port,
@@ -162,7 +177,7 @@ pub(super) fn challenge(
     nonce: u64,
     about: u64,
 ) {
-    try_send::<MESSAGE>(host, guard, config, to, nonce, |buf, header| {
+    try_send::<MESSAGE>(host, guard, config, to, nonce, 0, |buf, header| {
         control::emit_challenge(buf, header, about)
     });
 }

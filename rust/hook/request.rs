@@ -178,7 +178,7 @@ pub(super) fn early(
         ttl: tcp.ttl,
         stamps: None,
         window: 0,
-        promised: answer::window(tcp.ipv6(), tcp.fabric_mtu),
+        promised: answer::window(tcp.ipv6(), host.net.fabric_mtu()),
         route: tcp.service.settings.reply == Reply::Route,
     };
     let new = Waiting::new(

@@ -13,6 +13,7 @@ use super::{decision::Candidates, events, host::Host, lost, push};
 use crate::{
     decide::{
         batch::Need,
+        fabric,
         limits::SERVICES_MAX,
         member,
         reason::Reason,
@@ -50,7 +51,9 @@ impl Job for StateJob {
         };
         settle(host, config);
         if let Some(me) = config.me() {
-            say(host, &guard, config, me);
+            let mtu = fabric(host, config);
+            say(host, &guard, config, me, mtu);
+            probe(host, &guard, config);
         }
         announce(host, &guard, config);
         drop(guard);
@@ -66,10 +69,37 @@ impl Job for StateJob {
     }
 }
 
-/// Sends how this member is to every other.
-fn say(host: &Host, guard: &Guard, config: &Config, me: &Member) {
+/// What the network between the members carries, by all that are heard; answers with the smallest
+/// packet that comes from them to this one.
+fn fabric(host: &Host, config: &Config) -> u16 {
+    let clock = host.net.clock(config);
+    let heard = || config.others().filter(|m| m.is_heard(&clock));
+    let here = fabric::smallest(heard().map(|m| m.live.carried(&clock)));
+    let elsewhere = fabric::smallest(heard().map(|m| m.live.mtu()));
+    host.net.found_fabric_mtu(config, here.min(elsewhere));
+    here
+}
+
+/// Tries the way to every member that is heard, each sixteenth interval.
+fn probe(host: &Host, guard: &Guard, config: &Config) {
+    let net = &host.net;
+    let left = net.probe_in.load(Relaxed);
+    if left > 0 {
+        net.probe_in.store(left.saturating_sub(1), Relaxed);
+        return;
+    }
+    net.probe_in.store(fabric::PROBE_EVERY - 1, Relaxed);
+    let clock = net.clock(config);
+    for to in config.others().filter(|m| m.is_heard(&clock)) {
+        push::probe(host, guard, config, to);
+    }
+}
+
+/// Sends how this member is to every other. `mtu`: as [`StateMsg::mtu`].
+fn say(host: &Host, guard: &Guard, config: &Config, me: &Member, mtu: u16) {
     let net = &host.net;
     let mut message = own(host, config, me);
+    message.mtu = mtu;
     let mut all = [Listener::default(); MAX_LISTENERS];
     let mut count = 0usize;
     for (slot, s) in all.iter_mut().zip(&config.services) {

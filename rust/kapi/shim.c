@@ -1874,6 +1874,14 @@ static void tap(struct net *net, struct sk_buff *skb, bool out)
 /* One cache for each family: a member's address may change from one to the other. */
 struct homing_route {
 	struct dst_cache v4, v6;
+	u32 mtu;
+};
+
+/* What goes through the tunnel. */
+enum what {
+	DATA,	/* An inner packet. */
+	OWN,	/* A control message. */
+	PROBE,	/* A control message that must not be cut. */
 };
 
 struct homing_tunnel {
@@ -2000,6 +2008,11 @@ void homing_route_free(struct homing_route *r)
 	kfree(r);
 }
 
+u32 homing_route_mtu(const struct homing_route *r)
+{
+	return READ_ONCE(r->mtu);
+}
+
 /*
  * The header and payload are in place; adds UDP and IP and sends. What does not
  * fit the path is sent in IP fragments: 1 is answered then, and the receiving
@@ -2007,7 +2020,8 @@ void homing_route_free(struct homing_route *r)
  */
 static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 		      struct sk_buff *skb, const u8 src[16], const u8 dst[16],
-		      u16 sport, u16 dport, u32 extra, const u8 *hdr, bool data)
+		      u16 sport, u16 dport, u32 extra, const u8 *hdr,
+		      enum what what)
 {
 	struct ip_tunnel_key key = {};
 	struct dst_entry *d;
@@ -2052,15 +2066,18 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 	if (err)
 		goto put;
 	mtu = dst_mtu(d) - min(dst_mtu(d), over);
+	/* Data is too often sent for a word that all processors share. */
+	if (what != DATA)
+		WRITE_ONCE(r->mtu, dst_mtu(d));
 	err = -EMSGSIZE;
 	if (skb_is_gso(skb)) {
 		whole = skb_gso_validate_network_len(skb, mtu);
 	} else {
 		whole = skb->len <= mtu;
-		if (skb->len > IP_MAX_MTU - over)
+		if (skb->len > IP_MAX_MTU - over || (what == PROBE && !whole))
 			goto put;
 	}
-	if (data) {
+	if (what == DATA) {
 		__be16 inner = skb->protocol;
 
 		tap(t->net, skb, true);
@@ -2088,7 +2105,7 @@ static int tunnel_out(struct homing_tunnel *t, struct homing_route *r,
 		udp_tunnel_xmit_skb(dst_rtable(d), t->sock4->sk, skb, s4,
 				    key.u.ipv4.dst, 0, 64,
 				    whole ? htons(IP_DF) : 0, htons(sport),
-				    htons(dport), false, data, 0);
+				    htons(dport), false, what == DATA, 0);
 	}
 	local_bh_enable();
 	return !whole;
@@ -2113,23 +2130,26 @@ int homing_tunnel_xmit(struct homing_tunnel *t, struct homing_route *r,
 	skb->mark = 0;
 	/* The tag was the client's link's. */
 	__vlan_hwaccel_clear_tag(skb);
-	return tunnel_out(t, r, skb, src, dst, sport, dport, hlen, hdr, true);
+	return tunnel_out(t, r, skb, src, dst, sport, dport, hlen, hdr, DATA);
 }
 
 int homing_tunnel_send(struct homing_tunnel *t, struct homing_route *r,
-		       const u8 *bytes, u32 len, const u8 src[16],
+		       const u8 *bytes, u32 len, u32 fill, const u8 src[16],
 		       const u8 dst[16], u16 port)
 {
-	struct sk_buff *skb = alloc_skb(MAX_HEADER + 128 + len,
+	struct sk_buff *skb = alloc_skb(MAX_HEADER + 128 + max(len, fill),
 					GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!skb)
 		return -ENOMEM;
 	skb_reserve(skb, MAX_HEADER + 128);
 	skb_put_data(skb, bytes, len);
+	if (fill > len)
+		skb_put_zero(skb, fill - len);
 	/* No inner packet: what iptunnel_xmit() measures is all of it. */
 	skb_reset_inner_headers(skb);
-	return tunnel_out(t, r, skb, src, dst, port, port, 0, NULL, false);
+	return tunnel_out(t, r, skb, src, dst, port, port, 0, NULL,
+			  fill ? PROBE : OWN);
 }
 
 int homing_tunnel_pull(struct homing_tunnel *t, struct sk_buff *skb, u32 hlen,

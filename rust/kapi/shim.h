@@ -290,6 +290,8 @@ struct homing_route *homing_route_new(void);
 /* After a change of addresses: forgets what is cached (any). */
 void homing_route_reset(struct homing_route *r);
 void homing_route_free(struct homing_route *r);
+/* Bytes of an IP packet that it carried at the last control message; 0: never used. */
+u32 homing_route_mtu(const struct homing_route *r);
 /*
  * Puts @hdr in front of the inner packet and sends it; consumes @skb. 1 when it
  * did not fit the path and went in fragments.
@@ -297,8 +299,12 @@ void homing_route_free(struct homing_route *r);
 int homing_tunnel_xmit(struct homing_tunnel *t, struct homing_route *r,
 		       struct sk_buff *skb, u32 l4off, const u8 *hdr, u32 hlen,
 		       const u8 src[16], const u8 dst[16], u16 sport, u16 dport);
+/*
+ * Sends a datagram of its own. With @fill it is filled up to so many bytes, and is
+ * not sent at all where it would have to be cut.
+ */
 int homing_tunnel_send(struct homing_tunnel *t, struct homing_route *r,
-		       const u8 *bytes, u32 len, const u8 src[16],
+		       const u8 *bytes, u32 len, u32 fill, const u8 src[16],
 		       const u8 dst[16], u16 port);
 /* After the header has been verified: leaves the inner packet. */
 int homing_tunnel_pull(struct homing_tunnel *t, struct sk_buff *skb, u32 hlen,

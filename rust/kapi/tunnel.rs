@@ -78,6 +78,13 @@ impl Route {
         // SAFETY: By the invariant.
         unsafe { ffi::homing_route_reset(self.0.as_ptr()) };
     }
+
+    /// Bytes of an IP packet that it carried when a datagram was last [sent](Tunnel::send); 0: never.
+    /// Any context.
+    pub(crate) fn mtu(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { ffi::homing_route_mtu(self.0.as_ptr()) }
+    }
 }
 
 impl Drop for Route {
@@ -166,11 +173,18 @@ impl<R: Receiver> Tunnel<R> {
         kernel::error::to_result(sent).map(|()| sent == 0)
     }
 
-    /// Sends a datagram of its own. Any context.
+    /// Sends a datagram of its own. Any context. With `fill` it is filled up to so many bytes, and
+    /// never cut.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Self::forward`]; `EMSGSIZE` too for one that is filled up to more than the path
+    /// carries.
     pub(crate) fn send(
         &self,
         route: &Route,
         bytes: &[u8],
+        fill: usize,
         src: &Addr,
         dst: &Addr,
         port: u16,
@@ -182,6 +196,7 @@ impl<R: Receiver> Tunnel<R> {
                 route.0.as_ptr(),
                 bytes.as_ptr(),
                 bytes.len() as u32,
+                fill as u32,
                 src.0.as_ptr(),
                 dst.0.as_ptr(),
                 port,

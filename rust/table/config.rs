@@ -32,7 +32,7 @@ pub(crate) struct Farm {
     pub(crate) scale: u16,
     /// Number of the farm (VNI).
     pub(crate) id: u32,
-    /// Bytes of an IP packet that the network between the members carries.
+    /// Bytes of an IP packet that the network between the members carries; 0: found out.
     pub(crate) fabric_mtu: u16,
     /// Per cent of the members that may be left out for coming and going.
     pub(crate) eject_max: u8,
@@ -69,7 +69,7 @@ impl Config {
                     interval_ms: limits::STATE_INTERVAL_MS as u32,
                     scale: 1,
                     id: 0,
-                    fabric_mtu: limits::FABRIC_MTU,
+                    fabric_mtu: 0,
                     eject_max: limits::EJECT_MAX,
                     sessions_max: limits::SESSIONS_CEILING,
                 },

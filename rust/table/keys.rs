@@ -201,12 +201,12 @@ impl KeyRing {
         tuple: &crate::wire::addr::Tuple,
         seq: u32,
         ack: u32,
-        mss: u16,
+        fits: &cookie::Fits,
         timestamps: bool,
         now_s: u64,
     ) -> Option<(u32, u8, cookie::Established)> {
         self.of_cookie(ack.wrapping_sub(1), |keys| {
-            cookie::early_segment(keys, tuple, seq, ack, mss, timestamps, now_s)
+            cookie::early_segment(keys, tuple, seq, ack, fits, timestamps, now_s)
         })
     }
 

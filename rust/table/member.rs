@@ -18,6 +18,7 @@ use super::{
 use crate::{
     decide::{
         batch,
+        fabric,
         health::Flaps,
         join::{Intake, Sending},
         load::{self, Report},
@@ -205,6 +206,11 @@ pub(crate) struct Live {
     age_ms: Atomic<u32>,
     /// Digest of its configuration; 0 for unknown.
     pub(crate) config: Atomic<u32>,
+    /// Bytes of its last probe that came whole, and when that was (ms since boot).
+    probed: Atomic<u32>,
+    probed_ms: Atomic<u64>,
+    /// Bytes of the smallest packet that comes whole to it, as it reports; 0 for unknown.
+    mtu: Atomic<u32>,
     /// Messages of it that were refused, and why the last one: the number of a `Reason` and 1.
     pub(crate) refused: Atomic<u64>,
     refused_why: Atomic<u32>,
@@ -277,6 +283,9 @@ impl Live {
             joined: Atomic::new(false),
             age_ms: Atomic::new(0),
             config: Atomic::new(0),
+            probed: Atomic::new(0),
+            probed_ms: Atomic::new(0),
+            mtu: Atomic::new(0),
             refused: Atomic::new(0),
             refused_why: Atomic::new(0),
             skew_ms: Atomic::new(0),
@@ -321,6 +330,7 @@ impl Live {
         self.joined.store(said.joined, Relaxed);
         self.age_ms.store(said.age_ms, Relaxed);
         self.config.store(said.config, Relaxed);
+        self.mtu.store(said.mtu.into(), Relaxed);
         let mut with = listeners.filter(|l| l.present);
         let (mut before, mut after) = (0u32, 0u32);
         for slot in &self.listeners {
@@ -356,6 +366,25 @@ impl Live {
     pub(crate) fn heard(&self, now_ms: u64) {
         self.heard_ms.store(now_ms.max(1), Relaxed);
         self.missed.store(0, Relaxed);
+    }
+
+    /// A packet of `size` bytes has come whole from it, at `now_ms`. Any context.
+    pub(crate) fn probed(&self, size: u16, now_ms: u64) {
+        self.probed_ms.store(now_ms, Relaxed);
+        self.probed.store(size.into(), Relaxed);
+    }
+
+    /// Bytes of packets that come whole from it.
+    pub(crate) fn carried(&self, clock: &Clock) -> u16 {
+        let age_ms = clock.now_ms.saturating_sub(self.probed_ms.load(Relaxed));
+        let size = self.probed.load(Relaxed) as u16;
+        fabric::carried(size, age_ms, clock.times.interval_ms)
+    }
+
+    /// Bytes of the smallest packet that comes whole to it from any member, as it reports; 0: it has
+    /// not said.
+    pub(crate) fn mtu(&self) -> u16 {
+        self.mtu.load(Relaxed) as u16
     }
 
     /// One of our intervals is over: whether it was heard then.

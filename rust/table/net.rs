@@ -119,6 +119,11 @@ pub(crate) struct Net {
     pub(crate) settled: Atomic<u32>,
     /// Requests that are being answered here.
     pub(crate) requests: Requests,
+    /// Bytes that the network between the members carries, as configured or found out at the last
+    /// interval.
+    fabric_mtu: Atomic<u32>,
+    /// State intervals until the next probe of it.
+    pub(crate) probe_in: Atomic<u32>,
     /// CPU times at the last interval.
     pub(crate) cpu_before: CpuTimes,
     /// Sessions whose home we are: counted by each sweep, and kept up to date between two. A few
@@ -179,6 +184,8 @@ impl Net {
             member_ms: Atomic::new(0),
             settled: Atomic::new(0),
             requests: Requests::new()?,
+            fabric_mtu: Atomic::new(limits::FABRIC_MTU.into()),
+            probe_in: Atomic::new(0),
             cpu_before: CpuTimes::new(),
             homed: Atomic::new(0),
             owned: Atomic::new(0),
@@ -206,6 +213,7 @@ impl Net {
     pub(crate) fn publish(&self, config: KBox<Config>) {
         // First those that are new, last those that are gone: hooks never miss one in between.
         self.ports.add(config.services.iter().map(|s| s.port));
+        self.found_fabric_mtu(&config, self.fabric_mtu());
         self.config.replace(Some(config));
         // Connections go on, whatever becomes of their service: while there are any, all ports stay.
         if self.flows.len() > 0 {
@@ -301,6 +309,22 @@ impl Net {
     pub(crate) fn set_homed(&self, count: u32) {
         self.homed
             .store(i32::try_from(count).unwrap_or(i32::MAX), Relaxed);
+    }
+
+    /// Bytes of an IP packet that the network between the members carries: as configured, or as found
+    /// out. Any context.
+    pub(crate) fn fabric_mtu(&self) -> u16 {
+        self.fabric_mtu.load(Relaxed) as u16
+    }
+
+    /// The members have found out that the network between them carries so much. What is configured
+    /// counts more.
+    pub(crate) fn found_fabric_mtu(&self, config: &Config, found: u16) {
+        let size = match config.farm.fabric_mtu {
+            0 => found,
+            set => set,
+        };
+        self.fabric_mtu.store(size.into(), Relaxed);
     }
 
     /// Whether the stored member states are frozen.

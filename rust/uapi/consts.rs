@@ -797,9 +797,15 @@ pub mod member {
     /// It, or what listens there, came and went too often: new sessions go to others, unless too
     /// many members would be left out.
     pub const FLAPPING: u16 = 32;
+    /// Bytes of packets that come whole from it to this member: those of its last probe, 1500
+    /// without one. Not of this member itself.
+    pub const MTU_FROM: u16 = 33;
+    /// The smallest that come whole to it from any other member, as it reports; 0 while it has not
+    /// said.
+    pub const MTU_TO: u16 = 34;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 32] = [
+    pub const NAMES: [&str; 34] = [
         "id",
         "name",
         "addr",
@@ -832,6 +838,8 @@ pub mod member {
         "refused",
         "refused-why",
         "flapping",
+        "mtu-from",
+        "mtu-to",
     ];
 }
 
@@ -1091,8 +1099,8 @@ pub mod farm {
     pub const SCALE: u16 = 3;
     /// Number of the farm; messages of other farms are ignored. Default 0.
     pub const ID: u16 = 4;
-    /// Bytes of an IP packet that the network between the members carries. Clients are told to
-    /// send no more than fits through it. Default 1500.
+    /// Bytes of an IP packet that the network between the members carries, at least 1280; 0: the
+    /// members find out. Clients are told to send no more than fits through it. Default 0.
     pub const FABRIC_MTU: u16 = 5;
     /// Per cent of the members that may get no new sessions for coming and going. Default 50.
     pub const EJECT_MAX: u16 = 6;
@@ -1235,7 +1243,7 @@ pub mod status {
     pub const STATE_INTERVAL: u16 = 18;
     /// Number of the farm.
     pub const FARM_ID: u16 = 19;
-    /// Bytes of an IP packet that the network between the members carries.
+    /// Bytes of an IP packet that the network between the members carries, as set or found out.
     pub const FABRIC_MTU: u16 = 20;
     /// Most sessions that are stored here.
     pub const SESSIONS_MAX: u16 = 21;
@@ -1247,9 +1255,11 @@ pub mod status {
     pub const HELD: u16 = 24;
     /// Memory that they take.
     pub const HELD_BYTES: u16 = 25;
+    /// 1 when fabric-mtu was set, 0 when the members have found it out.
+    pub const FABRIC_MTU_SET: u16 = 26;
     /// Names, the first one that of number 1.
     #[rustfmt::skip]
-    pub const NAMES: [&str; 25] = [
+    pub const NAMES: [&str; 26] = [
         "version",
         "kernel",
         "member-id",
@@ -1275,6 +1285,7 @@ pub mod status {
         "flows-max",
         "held",
         "held-bytes",
+        "fabric-mtu-set",
     ];
 }
 

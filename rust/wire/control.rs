@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Control messages between members: state, associations, acknowledgements, challenges.
+//! Control messages between members: state, associations, acknowledgements, challenges, probes.
 //!
 //! Speaks to RFC 8926: a control message is a Geneve header with the O bit, then
 //!
@@ -70,6 +70,10 @@ pub const MAX_ASSOCIATIONS: usize = 36;
 
 /// Most associations in one part of a walk.
 pub const MAX_PART_ASSOCIATIONS: usize = 15;
+/// Bytes of a probe without what fills it up.
+pub const PROBE_LEN: usize = OVERHEAD + 2;
+/// Where the kind stands behind the Geneve header.
+const KIND: usize = 5;
 /// Bytes of the longest state message.
 pub const MAX_STATE: usize = OVERHEAD + state::MAX_LEN;
 
@@ -91,6 +95,7 @@ mod kind {
     pub(super) const FLOW_GONE: u8 = 18;
     pub(super) const REST: u8 = 19;
     pub(super) const TAKEN_OVER: u8 = 20;
+    pub(super) const PROBE: u8 = 21;
 }
 
 /// What every control message begins with.
@@ -275,6 +280,12 @@ pub enum Body<'a> {
         /// Where its session is.
         association: Association,
     },
+    /// The way from the sender is tried: behind the message, the datagram is filled up, so that it
+    /// makes an IP packet of so many bytes.
+    Probe {
+        /// Bytes of the IP packet.
+        size: u16,
+    },
 }
 
 /// A received control message, not yet authenticated.
@@ -290,7 +301,16 @@ pub struct Message<'a> {
     pub mac_offset: usize,
 }
 
-/// Reads a control message; `bytes` are the whole payload of a UDP datagram.
+/// The message in a datagram of `len` bytes that begins with `bytes`: all of it, and of a probe what
+/// stands before its filling. `header_len`: bytes of its Geneve header. `None` if `bytes` are too few.
+pub fn in_datagram(bytes: &[u8], header_len: usize, len: usize) -> Option<&[u8]> {
+    match bytes.get(header_len.checked_add(KIND)?) {
+        Some(&kind::PROBE) => bytes.get(..header_len.checked_add(PROBE_LEN - geneve::HEADER_LEN)?),
+        _ => bytes.get(..len),
+    }
+}
+
+/// Reads a control message; `bytes` are what [`in_datagram`] has found.
 ///
 /// # Errors
 ///
@@ -425,6 +445,9 @@ fn parse_body<'a>(kind: u8, r: &mut Reader<'a>) -> Result<Body<'a>, Error> {
         )),
         kind::UNKNOWN => Ok(Body::Unknown {
             tuple: Tuple::from_bytes(&r.array().ok_or(short(TUPLE_LEN))?),
+        }),
+        kind::PROBE => Ok(Body::Probe {
+            size: r.u16().ok_or(short(2))?,
         }),
         _ => Err(Error::bad(Layer::Control, Fault::Unsupported)),
     }
@@ -615,6 +638,11 @@ pub fn emit_unknown(buf: &mut [u8], header: &Header, tuple: &Tuple) -> Option<us
     emit(buf, header, kind::UNKNOWN, |w| w.array(tuple.to_bytes()))
 }
 
+/// Writes a probe that will be an IP packet of `size` bytes; the length without the filling.
+pub fn emit_probe(buf: &mut [u8], header: &Header, size: u16) -> Option<usize> {
+    emit(buf, header, kind::PROBE, |w| w.u16(size))
+}
+
 #[cfg_attr(CONFIG_RUST, ::kernel::prelude::kunit_tests(homing_wire_control))]
 #[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
@@ -664,6 +692,40 @@ mod tests {
                 about: 0x2122232425262728
             })
         ));
+    }
+
+    #[test]
+    fn a_probe_is_the_front_of_its_datagram() {
+        let mut b = [0xa5; 9000];
+        let n = emit_probe(&mut b, &HEADER, 9048);
+        assert_eq!(n, Some(PROBE_LEN));
+        assert_eq!(b[38..40], [0x23, 0x58]);
+        assert_eq!(b[40..PROBE_LEN], [0; 16]);
+        // However much of it is to be seen.
+        for seen in [PROBE_LEN, PROBE_LEN + 1, 1440, 9000] {
+            let message = in_datagram(&b[..seen], geneve::HEADER_LEN, 9000);
+            assert_eq!(message, Some(&b[..PROBE_LEN]));
+        }
+        for seen in 0..PROBE_LEN {
+            assert_eq!(in_datagram(&b[..seen], geneve::HEADER_LEN, 9000), None);
+        }
+        let m = parse(&b[..PROBE_LEN]).map(|m| m.body);
+        assert!(matches!(m, Ok(Body::Probe { size: 9048 })));
+        for len in (0..PROBE_LEN).chain([PROBE_LEN + 1]) {
+            assert!(parse(&b[..len]).is_err());
+        }
+    }
+
+    #[test]
+    fn another_message_is_its_whole_datagram() {
+        let mut b = [0xa5; 64];
+        assert!(emit_challenge(&mut b, &HEADER, 1).is_some());
+        for (seen, len) in [(62, 62), (64, 62), (64, 64), (64, 3)] {
+            let message = in_datagram(&b[..seen], geneve::HEADER_LEN, len);
+            assert_eq!(message, Some(&b[..len]));
+        }
+        assert_eq!(in_datagram(&b[..62], geneve::HEADER_LEN, 63), None);
+        assert_eq!(in_datagram(&b, usize::MAX, 62), None);
     }
 
     #[test]

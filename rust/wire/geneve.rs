@@ -13,6 +13,7 @@
 
 use crate::wire::addr::Addr;
 use crate::wire::addr::Tuple;
+use crate::wire::ip;
 use crate::wire::reader::Reader;
 use crate::wire::reader::Writer;
 use crate::wire::Error;
@@ -40,6 +41,15 @@ pub const MAC_LEN: usize = 8;
 const OPTION_HEADER_LEN: usize = 4;
 const SENDER_LEN: usize = 4;
 const RELAY_LEN: usize = 4;
+
+/// Bytes of the IP and UDP headers in front of a message to `to`.
+pub fn outer_len(to: &Addr) -> usize {
+    8 + if to.is_v4() {
+        ip::IPV4_LEN
+    } else {
+        ip::IPV6_LEN
+    }
+}
 
 /// Bytes of the largest header of a data message: what the MSS in our SYN-ACKs must leave free
 /// besides outer IP and UDP, so that no relayed packet needs fragmenting.

@@ -9,6 +9,7 @@ use super::{
     host, //
 };
 use crate::{
+    decide::limits::FABRIC_MTU_MIN,
     kapi::{
         errno::eaddrinuse,
         genl::Request, //
@@ -46,7 +47,13 @@ pub(in crate::control) fn set(request: &Request<'_>) -> Result {
             farm.id = attr.u32()?;
         }
         if let Some(attr) = request.attr(FABRIC_MTU) {
-            farm.fabric_mtu = attr.u16()?;
+            farm.fabric_mtu = match attr.u16()? {
+                1..FABRIC_MTU_MIN => {
+                    let why = c"fabric-mtu: is 0 (found out) or at least 1280";
+                    return Err(request.refuse_as(ERANGE, Some(&attr), why));
+                }
+                size => size,
+            };
         }
         if let Some(attr) = request.attr(EJECT_MAX) {
             farm.eject_max = attr.u8()?;

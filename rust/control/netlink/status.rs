@@ -32,6 +32,7 @@ use crate::{
             CLOCK_OFFSET,
             EJECT_MAX,
             FABRIC_MTU,
+            FABRIC_MTU_SET,
             FARM_ID,
             FLOWS,
             FLOWS_MAX,
@@ -102,7 +103,8 @@ pub(in crate::control) fn get(request: &Request<'_>) -> Result {
         w.u16(PORT, config.farm.port)?;
         w.u32(STATE_INTERVAL, config.farm.interval_ms)?;
         w.u32(FARM_ID, config.farm.id)?;
-        w.u16(FABRIC_MTU, config.farm.fabric_mtu)?;
+        w.u16(FABRIC_MTU, net.fabric_mtu())?;
+        w.u8(FABRIC_MTU_SET, (config.farm.fabric_mtu != 0).into())?;
         w.u32(SESSIONS_MAX, config.farm.sessions_max)?;
         w.u8(EJECT_MAX, config.farm.eject_max)
     })

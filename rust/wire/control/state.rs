@@ -2,7 +2,7 @@
 //! The state message: how a member is, what it has heard, what its services can take.
 //!
 //! Speaks to the body of a control message of kind 1. Bytes, big-endian: configuration 4, flags 1
-//! (1: joined; 2: the sender wants all associations of the receiver), reserved 3, clock 8, sessions
+//! (1: joined; 2: the sender wants all associations of the receiver), reserved 1, MTU 2, clock 8, sessions
 //! 4, flows 4, requests 4, latency 4, age 4, CPU 2, weight 2, members heard 128; what has arrived
 //! of the receiver's associations: number 8, map 64; then a count (1) of listeners (8 each) and a
 //! count (1) of orders about members (14 each).
@@ -157,6 +157,8 @@ pub struct StateMsg {
     pub config: u32,
     /// The others have told it all they know since it started.
     pub joined: bool,
+    /// Bytes of the smallest packet that comes whole from every member to it; 0: it does not say.
+    pub mtu: u16,
     /// Its wall clock, seconds since 1970.
     pub clock_s: u64,
     /// Sessions whose home it is.
@@ -212,7 +214,8 @@ impl StateMsg {
         w.u32(self.config)?;
         let bit = |on: bool, flag: u8| if on { flag } else { 0 };
         let flags = bit(self.joined, JOINED) | bit(self.wants_all, WANTS_ALL);
-        w.array([flags, 0, 0, 0])?;
+        w.array([flags, 0])?;
+        w.u16(self.mtu)?;
         w.u64(self.clock_s)?;
         w.u32(self.sessions)?;
         w.u32(self.flows)?;
@@ -237,9 +240,10 @@ impl StateMsg {
             config: r.u32()?,
             ..Self::default()
         };
-        let [flags, _, _, _] = r.array()?;
+        let [flags, _] = r.array()?;
         this.joined = flags & JOINED != 0;
         this.wants_all = flags & WANTS_ALL != 0;
+        this.mtu = r.u16()?;
         this.clock_s = r.u64()?;
         this.sessions = r.u32()?;
         this.flows = r.u32()?;
@@ -331,6 +335,7 @@ mod tests {
         StateMsg {
             config: 1,
             joined: true,
+            mtu: 9000,
             clock_s: 1 << 40,
             sessions: 2,
             flows: 3,
@@ -386,7 +391,7 @@ mod tests {
         let mut b = [0xa5; 300];
         assert_eq!(emit(&mut b, &[LISTENER], &[ORDER]), FIXED_LEN + 9 + 15);
         assert_eq!(FIXED_LEN, 240);
-        assert_eq!(b[..8], [0, 0, 0, 1, 1, 0, 0, 0]);
+        assert_eq!(b[..8], [0, 0, 0, 1, 1, 0, 0x23, 0x28]);
         assert_eq!(b[8..16], [0, 0, 1, 0, 0, 0, 0, 0]);
         assert_eq!(
             b[24..40],

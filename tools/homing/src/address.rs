@@ -179,6 +179,8 @@ pub mod tests {
             overridden: false,
             flapping: false,
             deaf_ms: None,
+            mtu_from: Some(1500),
+            mtu_to: Some(1500),
             drain: None,
         }
     }

@@ -186,6 +186,51 @@ fn switches_for_tests_that_were_left_on_are_found() {
 }
 
 #[test]
+fn a_network_that_carries_less_to_some_members_is_found() {
+    // What comes from m2 and m3 to m1, and what each of the three gets from everybody.
+    let sizes = |set: Option<u16>, from: [u16; 2], to: [u16; 3]| {
+        let mut facts = healthy();
+        facts.members.push(example_member(3));
+        facts.status.fabric_mtu_set = set.is_some();
+        facts.status.fabric_mtu = set.unwrap_or(1500);
+        facts.members[0].mtu_from = None;
+        for (member, from) in facts.members[1..].iter_mut().zip(from) {
+            member.mtu_from = Some(from);
+        }
+        for (member, to) in facts.members.iter_mut().zip(to) {
+            member.mtu_to = Some(to).filter(|to| *to > 0);
+        }
+        let found = |facts: &Facts| judge(facts).into_iter().find(|f| f.id == "fabric-mtu");
+        let what = found(&facts).map(|f| f.what);
+        // One that is not heard has said so long ago.
+        facts.members.truncate(1);
+        facts.members[0].state = Some(MemberState::Down);
+        assert_eq!(found(&facts), None);
+        what
+    };
+    let ends = |what: Option<String>, end: &str| assert!(what.unwrap().ends_with(end), "{end}");
+    assert_eq!(sizes(None, [1500; 2], [1500; 3]), None);
+    assert_eq!(sizes(None, [9000; 2], [9000; 3]), None);
+    assert_eq!(sizes(None, [9000; 2], [9000, 0, 9000]), None);
+    assert_eq!(sizes(Some(1400), [1500; 2], [1500; 3]), None);
+    // The port of m3; its way to the rest, not back; that of m1 to m2.
+    ends(sizes(None, [9000, 1500], [1500; 3]), "from: m3 (1500)");
+    ends(
+        sizes(None, [9000, 1500], [1500, 1500, 9000]),
+        "from: m3 (1500)",
+    );
+    ends(sizes(None, [9000; 2], [9000, 4000, 9000]), "to: m2 (4000)");
+    ends(
+        sizes(Some(9000), [9000, 1500], [1500; 3]),
+        "from: m3 (1500)",
+    );
+    ends(
+        sizes(Some(9000), [1500; 2], [1500; 3]),
+        "from: m2 (1500), m3 (1500)",
+    );
+}
+
+#[test]
 fn a_table_of_sessions_that_is_nearly_full_is_found() {
     let holds =
         |sessions, most| ids(|f| (f.status.sessions, f.status.sessions_max) = (sessions, most));

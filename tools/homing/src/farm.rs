@@ -37,8 +37,8 @@ pub struct Set {
     /// Number of the farm, 24 bits
     #[arg(long, value_parser = value_parser!(u32).range(range::FARM_ID))]
     id: Option<u32>,
-    /// Bytes of an IP packet that the network between the members carries, 1280 to 9216
-    #[arg(long, value_name = "BYTES", value_parser = value_parser!(u16).range(range::FABRIC_MTU))]
+    /// Bytes of an IP packet that the network between the members carries, 1280 to 9216; auto: they find out
+    #[arg(long, value_name = "BYTES|auto", value_parser = fabric_mtu)]
     fabric_mtu: Option<u16>,
     /// Members that may get no new sessions for coming and going, per cent
     #[arg(long, value_name = "PERCENT", value_parser = value_parser!(u8).range(range::EJECT_MAX))]
@@ -46,6 +46,18 @@ pub struct Set {
     /// Most sessions that a member stores, 1024 to 16777216; each takes some 80 bytes of kernel memory
     #[arg(long, value_name = "NUMBER", value_parser = value_parser!(u32).range(range::SESSIONS_MAX))]
     sessions_max: Option<u32>,
+}
+
+/// A size of packets, or 0 for "auto".
+fn fabric_mtu(text: &str) -> Result<u16, String> {
+    let size = match text {
+        "auto" => Some(0),
+        _ => text
+            .parse()
+            .ok()
+            .filter(|size| range::FABRIC_MTU.contains(&i64::from(*size))),
+    };
+    size.ok_or(format!("is not in {:?}, and not 'auto'", range::FABRIC_MTU))
 }
 
 impl Command {

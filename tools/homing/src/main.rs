@@ -240,6 +240,9 @@ mod tests {
             ("homing farm set --scale 0", "1..=1000"),
             ("homing farm set --id 16777216", "0..=16777215"),
             ("homing farm set --fabric-mtu 1279", "1280..=9216"),
+            ("homing farm set --fabric-mtu 9217", "1280..=9216"),
+            ("homing farm set --fabric-mtu 0", "1280..=9216"),
+            ("homing farm set --fabric-mtu jumbo", "not 'auto'"),
             ("homing farm set --eject-max 101", "0..=100"),
             ("homing farm set --sessions-max 1023", "1024..=16777216"),
             (

@@ -26,7 +26,7 @@ pub const STATE_INTERVAL: RangeInclusive<i64> = 10..=60_000;
 pub const SCALE: RangeInclusive<i64> = 1..=1000;
 /// The number of a farm.
 pub const FARM_ID: RangeInclusive<i64> = 0..=consts::FARM_ID_MAX as i64;
-/// Bytes of an IP packet between members.
+/// Bytes of an IP packet between members, where they are set; 0 stands for what is found out.
 pub const FABRIC_MTU: RangeInclusive<i64> = 1280..=9216;
 /// Per cent of the members that may be left out.
 pub const EJECT_MAX: RangeInclusive<i64> = 0..=100;
@@ -91,7 +91,7 @@ pub mod tests {
             ("farm", "state-interval", STATE_INTERVAL),
             ("farm", "scale", SCALE),
             ("farm", "id", FARM_ID),
-            ("farm", "fabric-mtu", FABRIC_MTU),
+            ("farm", "fabric-mtu", 0..=*FABRIC_MTU.end()),
             ("farm", "eject-max", EJECT_MAX),
             ("farm", "sessions-max", SESSIONS_MAX),
             ("debug", "scale", SCALE),

@@ -95,7 +95,7 @@ pub mod default {
     pub const STATE_INTERVAL: u32 = 100;
     pub const SCALE: u16 = 1;
     pub const FARM_ID: u32 = 0;
-    pub const FABRIC_MTU: u16 = 1500;
+    pub const FABRIC_MTU: u16 = 0;
     pub const EJECT_MAX: u8 = 50;
     pub const SESSIONS_MAX: u32 = 1_048_576;
     pub const WEIGHT: u32 = 100;
@@ -183,6 +183,10 @@ impl Configuration {
 
     fn farm(&self) -> Option<Line> {
         let status = &self.status;
+        let fabric_mtu = match status.fabric_mtu_set {
+            true => status.fabric_mtu,
+            false => default::FABRIC_MTU,
+        };
         let words = Words::of("farm set", "")
             .unless("--port", status.port, default::PORT)
             .unless(
@@ -192,7 +196,7 @@ impl Configuration {
             )
             .unless("--scale", status.scale, default::SCALE)
             .unless("--id", status.farm_id, default::FARM_ID)
-            .unless("--fabric-mtu", status.fabric_mtu, default::FABRIC_MTU)
+            .unless("--fabric-mtu", fabric_mtu, default::FABRIC_MTU)
             .unless("--eject-max", status.eject_max, default::EJECT_MAX)
             .unless("--sessions-max", status.sessions_max, default::SESSIONS_MAX);
         // Without an option it would be refused.

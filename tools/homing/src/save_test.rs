@@ -20,7 +20,7 @@ fn nothing() -> Configuration {
         state_interval: default::STATE_INTERVAL,
         scale: default::SCALE,
         farm_id: default::FARM_ID,
-        fabric_mtu: default::FABRIC_MTU,
+        fabric_mtu: 1500,
         eject_max: default::EJECT_MAX,
         sessions_max: default::SESSIONS_MAX,
         ..Status::default()
@@ -94,6 +94,7 @@ fn everything() -> Configuration {
             scale: 2,
             farm_id: 9,
             fabric_mtu: 1420,
+            fabric_mtu_set: true,
             eject_max: 30,
             sessions_max: 2048,
             ..Status::default()

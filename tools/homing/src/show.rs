@@ -182,6 +182,8 @@ pub fn member_json(member: &Member) -> Value {
         "overridden": member.overridden,
         "flapping": member.flapping,
         "deaf_ms": member.deaf_ms,
+        "mtu_from": member.mtu_from,
+        "mtu_to": member.mtu_to,
     })
 }
 
@@ -485,6 +487,7 @@ pub fn status_json(status: &Status, members: &[Member]) -> Value {
         "state_interval_ms": status.state_interval,
         "farm_id": status.farm_id,
         "fabric_mtu": status.fabric_mtu,
+        "fabric_mtu_set": status.fabric_mtu_set,
         "sessions_max": status.sessions_max,
         "eject_max": status.eject_max,
     })
@@ -508,8 +511,16 @@ fn status_text(status: &Status, members: &[Member]) -> String {
             names => format!("attached    {}", names.join(" ")),
         },
         format!(
-            "farm        id {}, port {}, network of {} bytes, state every {} ms, {} keys",
-            status.farm_id, status.port, status.fabric_mtu, status.state_interval, status.keys
+            "farm        id {}, port {}, network of {} bytes ({}), state every {} ms, {} keys",
+            status.farm_id,
+            status.port,
+            status.fabric_mtu,
+            match status.fabric_mtu_set {
+                true => "set",
+                false => "found out",
+            },
+            status.state_interval,
+            status.keys
         ),
         format!(
             "left out    at most {}% of the members, for coming and going",

@@ -239,6 +239,13 @@ fn the_status_says_what_is_unusual() {
     };
     assert!(!status_text(&usual, &[]).contains("debug"));
     assert!(status_text(&usual, &[]).contains("at most 30% of the members"));
+    let jumbo = |fabric_mtu_set| Status {
+        fabric_mtu: 9000,
+        fabric_mtu_set,
+        ..Status::default()
+    };
+    assert!(status_text(&jumbo(true), &[]).contains("network of 9000 bytes (set)"));
+    assert!(status_text(&jumbo(false), &[]).contains("network of 9000 bytes (found out)"));
     let unusual = Status {
         frozen: true,
         scale: 10,

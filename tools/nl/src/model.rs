@@ -124,6 +124,10 @@ pub struct Member {
     pub flapping: bool,
     /// Milliseconds for which it says that it does not hear this member; `None` if it does.
     pub deaf_ms: Option<u64>,
+    /// Bytes of packets that come whole from it; `None` of this member itself.
+    pub mtu_from: Option<u16>,
+    /// Bytes of the smallest that come whole to it from any other member; `None` while it has not said.
+    pub mtu_to: Option<u16>,
     /// What it drains, if it does.
     pub drain: Option<Drain>,
 }
@@ -187,6 +191,8 @@ impl Member {
             overridden: from.bytes(OVERRIDDEN).is_some(),
             flapping: from.bytes(FLAPPING).is_some(),
             deaf_ms: from.uint(DEAF),
+            mtu_from: from.u16(MTU_FROM),
+            mtu_to: from.u16(MTU_TO).filter(|size| *size > 0),
             drain: Drain::read(from),
         })
     }
@@ -516,6 +522,8 @@ pub struct Status {
     pub farm_id: u32,
     /// Bytes that the network between the members carries.
     pub fabric_mtu: u16,
+    /// Whether that was set; else the members have found it out.
+    pub fabric_mtu_set: bool,
     /// Most sessions that are stored.
     pub sessions_max: u32,
     /// Per cent of the members that may be left out for coming and going.
@@ -556,6 +564,7 @@ impl Status {
             state_interval: from.u32(STATE_INTERVAL).unwrap_or(0),
             farm_id: from.u32(FARM_ID).unwrap_or(0),
             fabric_mtu: from.u16(FABRIC_MTU).unwrap_or(0),
+            fabric_mtu_set: from.u32(FABRIC_MTU_SET) == Some(1),
             sessions_max: from.u32(SESSIONS_MAX).unwrap_or(0),
             eject_max: from
                 .u16(EJECT_MAX)

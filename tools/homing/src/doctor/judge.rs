@@ -174,10 +174,30 @@ impl Found {
         }
     }
 
+    /// Members between whom and the rest only smaller packets go than between others, or than was set.
+    fn fabric(&mut self, facts: &Facts) {
+        let set = Some(facts.status.fabric_mtu).filter(|_| facts.status.fabric_mtu_set);
+        // Who gets little from one member says that it gets little: first, what comes here by itself.
+        let short = short(facts, set, "from", |member| member.mtu_from)
+            .or_else(|| short(facts, set, "to", |member| member.mtu_to));
+        if let Some(what) = short {
+            let or = match set {
+                Some(_) => "; or 'homing farm set --fabric-mtu auto' on every member",
+                None => "",
+            };
+            self.warning(
+                "fabric-mtu",
+                what,
+                format!("let the way there carry as much: device, bond, bridge, switch{or}"),
+            );
+        }
+    }
+
     fn members(&mut self, facts: &Facts) {
         // Counters only grow: once all are heard it is a matter of the past.
         let unheard = |member: &Member| !member.local && member.state == Some(MemberState::Down);
         self.configuration(facts);
+        self.fabric(facts);
         if facts.other_version > 0 && facts.members.iter().any(unheard) {
             self.warning(
                 "other-version",
@@ -416,4 +436,36 @@ impl Found {
             );
         }
     }
+}
+
+/// Members from or to whom smaller packets come than to the rest, or than was `set`.
+fn short(
+    facts: &Facts,
+    set: Option<u16>,
+    way: &str,
+    size: impl Fn(&Member) -> Option<u16>,
+) -> Option<String> {
+    let there = |member: &&Member| member.state != Some(MemberState::Down);
+    let sizes: Vec<_> = facts
+        .members
+        .iter()
+        .filter(there)
+        .filter_map(|member| Some((size(member)?, &member.name)))
+        .collect();
+    let most = set.or(sizes.iter().map(|(size, _)| *size).max())?;
+    let short: Vec<_> = sizes
+        .iter()
+        .filter(|(size, _)| *size < most)
+        .map(|(size, name)| format!("{name} ({size})"))
+        .collect();
+    let expected = match set {
+        Some(_) => format!("the farm is set to use packets of {most} bytes"),
+        None => format!("packets of {most} bytes come from some members, or to some"),
+    };
+    (!short.is_empty()).then(|| {
+        format!(
+            "{expected}, but only smaller ones {way}: {}",
+            short.join(", ")
+        )
+    })
 }
