@@ -174,13 +174,13 @@ prop_compose! {
 
 prop_compose! {
     fn state()(
-        words in any::<[u32; 6]>(), clock_s: u64, cpu_permille: u16, weight: u16,
+        words in any::<[u32; 6]>(), mtu: u16, clock_s: u64, cpu_permille: u16, weight: u16,
         joined: bool, wants_all: bool, hears in any::<[u64; 16]>(), low: u64,
         map in any::<[u64; control::SEEN_WORDS]>(),
     ) -> StateMsg {
         let [config, sessions, flows, requests, latency_us, age_ms] = words;
         StateMsg {
-            config, joined, clock_s, sessions, flows, requests, latency_us, age_ms,
+            config, joined, mtu, clock_s, sessions, flows, requests, latency_us, age_ms,
             cpu_permille, weight, hears, wants_all, arrived: Arrived { low, map },
         }
     }

@@ -44,10 +44,9 @@ const RELAY_LEN: usize = 4;
 
 /// Bytes of the IP and UDP headers in front of a message to `to`.
 pub fn outer_len(to: &Addr) -> usize {
-    8 + if to.is_v4() {
-        ip::IPV4_LEN
-    } else {
-        ip::IPV6_LEN
+    match to.is_v4() {
+        true => ip::IPV4_LEN + 8,
+        false => ip::IPV6_LEN + 8,
     }
 }
 
