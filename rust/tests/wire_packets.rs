@@ -428,6 +428,11 @@ proptest! {
         let read = control::parse(&bytes).unwrap();
         assert!(matches!(read.body, Body::Challenge { about: a } if a == about));
         abuse(&bytes, change);
+        let size = about as u16;
+        let bytes = emitted(|buf| control::emit_probe(buf, &header, size));
+        let read = control::parse(&bytes).unwrap();
+        assert!(matches!(read.body, Body::Probe { size: s } if s == size));
+        abuse(&bytes, change);
     }
 }
 

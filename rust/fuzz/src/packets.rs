@@ -67,7 +67,10 @@ pub fn geneve(bytes: &[u8]) {
 }
 
 /// A control message.
-pub fn control(bytes: &[u8]) {
+pub fn control(datagram: &[u8]) {
+    let Some(bytes) = control::in_datagram(datagram, tunnel::HEADER_LEN, datagram.len()) else {
+        return;
+    };
     let Ok(message) = control::parse(bytes) else {
         return;
     };
@@ -89,6 +92,7 @@ pub fn control(bytes: &[u8]) {
         Body::Ask { tuple } => control::emit_ask(&mut again, header, &tuple),
         Body::Answer(answer) => control::emit_answer(&mut again, header, &answer),
         Body::Unknown { tuple } => control::emit_unknown(&mut again, header, &tuple),
+        Body::Probe { size } => control::emit_probe(&mut again, header, size),
         // Lists that are read as they are asked for: that they can be is tested with the rest.
         _ => return,
     };
