@@ -153,6 +153,53 @@ impl Reader {
     }
 }
 
+/// Most numbers that wait for one receiver.
+pub const LATE_MAX: u64 = 7;
+
+/// Numbers that one receiver is told of a little later, since it has what they stand for already: the
+/// home of a new session has it from the hand-off. They follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Late {
+    first: u64,
+    count: u64,
+}
+
+impl Late {
+    /// Number `n` has been pushed. Answers with the numbers to be sent now: the first, and how many
+    /// (not above [`LATE_MAX`] + 1); none if `n` waits, which it does only where it `may`.
+    pub fn push(&mut self, n: u64, may: bool) -> Option<(u64, u64)> {
+        let follows = self.count == 0 || self.first.wrapping_add(self.count) == n;
+        if !follows {
+            // Another processor pushes at the same time. The message has no room for a gap.
+            return Some((n, 1));
+        }
+        if may && self.count < LATE_MAX {
+            if self.count == 0 {
+                self.first = n;
+            }
+            self.count = self.count.saturating_add(1);
+            return None;
+        }
+        let run = self.take().map_or(0, |(_, count)| count);
+        Some((n.wrapping_sub(run), run.saturating_add(1)))
+    }
+
+    /// Those that wait, the first and how many: they are to be sent.
+    pub fn take(&mut self) -> Option<(u64, u64)> {
+        let Self { first, count } = core::mem::take(self);
+        (count > 0).then_some((first, count))
+    }
+
+    /// Up to which number the receiver has been sent all, of those up to `head`.
+    pub fn sent(&self, head: u64) -> u64 {
+        if self.count > 0 {
+            head.min(self.first.saturating_sub(1))
+        } else {
+            head
+        }
+    }
+}
+
 /// The newest associations of an origin, by number. `S` has a fixed length.
 pub struct Ring<S> {
     slots: S,
@@ -307,5 +354,35 @@ mod tests {
             }
         }
         assert_eq!(ring.oldest(), 7);
+    }
+
+    #[test]
+    fn what_waits_goes_with_the_next() {
+        let mut late = Late::default();
+        assert_eq!((late.take(), late.sent(4)), (None, 4));
+        assert_eq!(late.push(5, false), Some((5, 1)));
+        assert_eq!(late.push(6, true), None);
+        assert_eq!(late.push(7, true), None);
+        assert_eq!((late.sent(7), late.sent(5), late.sent(3)), (5, 5, 3));
+        assert_eq!(late.push(8, false), Some((6, 3)));
+        assert_eq!((late.take(), late.sent(8)), (None, 8));
+        for n in 9..9 + LATE_MAX {
+            assert_eq!(late.push(n, true), None);
+        }
+        assert_eq!(late.push(9 + LATE_MAX, true), Some((9, LATE_MAX + 1)));
+        assert_eq!(late.push(20, true), None);
+        assert_eq!(late.take(), Some((20, 1)));
+        assert_eq!(late.take(), None);
+    }
+
+    #[test]
+    fn what_waits_has_no_gap() {
+        let mut late = Late::default();
+        assert_eq!(late.push(2, true), None);
+        // These overtake others, which come behind them.
+        assert_eq!(late.push(4, true), Some((4, 1)));
+        assert_eq!(late.push(1, false), Some((1, 1)));
+        assert_eq!(late.push(3, true), None);
+        assert_eq!(late.take(), Some((2, 2)));
     }
 }

@@ -300,7 +300,7 @@ pub(super) fn at_home(
                 group: claims.group,
                 flags: Association::CONFIRMED,
             };
-            store(host, guard, config, &again, Cause::New);
+            store(host, guard, config, &again, Cause::New, false);
             Home::Serve
         }
     }
@@ -313,7 +313,7 @@ fn shown(host: &Host, guard: &Guard, config: &Config, key: &Key, entry: &Session
     if entry.confirm() {
         net.count(Reason::SessionConfirmed);
         let confirmed = entry.association(key);
-        push::association(host, guard, config, &confirmed);
+        push::association(host, guard, config, &confirmed, false);
         events::session(host, &confirmed, Cause::Confirm);
     }
 }
@@ -388,7 +388,7 @@ fn by_sid(
             flags: Association::CONFIRMED,
             ..base
         };
-        store(host, guard, config, &again, Cause::New);
+        store(host, guard, config, &again, Cause::New, false);
     }
     if let Some(entry) = entry.filter(|_| serves) {
         shown(host, guard, config, &key, &entry);
@@ -480,7 +480,7 @@ fn rehome(
         flags: old.flags | Association::CONFIRMED,
         ..*old
     };
-    store(host, guard, config, &new, Cause::Move);
+    store(host, guard, config, &new, Cause::Move, false);
     Some(home)
 }
 
@@ -603,7 +603,7 @@ fn begin_at(
     };
     net.count(Reason::SessionNew);
     service.count_session();
-    store(host, guard, config, &new, Cause::New);
+    store(host, guard, config, &new, Cause::New, true);
     Some(Choice {
         owner: home,
         session: Some(new.key),
@@ -611,12 +611,22 @@ fn begin_at(
     })
 }
 
-/// Stores an association here and sends it to all others, before anything of it leaves.
-fn store(host: &Host, guard: &Guard, config: &Config, a: &Association, cause: Cause) {
-    if host.net.apply(guard, config, a) == Applied::Full {
+/// Stores an association here and sends it to all others, before anything of it leaves. `hand_off`:
+/// a connection of it goes to its home at once.
+fn store(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    a: &Association,
+    cause: Cause,
+    hand_off: bool,
+) {
+    let full = host.net.apply(guard, config, a) == Applied::Full;
+    if full {
         // The id still names its home.
         host.net.count(Reason::SessionFull);
     }
-    push::association(host, guard, config, a);
+    // What is not in the table is in no hand-off.
+    push::association(host, guard, config, a, hand_off && !full);
     events::session(host, a, cause);
 }

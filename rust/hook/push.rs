@@ -9,7 +9,7 @@ use kernel::sync::{
 
 use super::host::Host;
 use crate::{
-    decide::{fabric, reason::Reason},
+    decide::{batch, fabric, reason::Reason},
     kapi::lock::BhOff,
     table::{config::Config, member::Member},
     wire::{
@@ -103,8 +103,16 @@ fn try_send<const N: usize>(
 const MESSAGE: usize = 640;
 
 /// Sends an association to every other member. Nothing waits for an answer: the sid names its
-/// home, so a member that has not heard of it yet does the right thing too.
-pub(crate) fn association(host: &Host, guard: &Guard, config: &Config, a: &Association) {
+/// home, so a member that has not heard of it yet does the right thing too. `hand_off`: its home gets
+/// it with a connection that is handed over at once; as a push it comes there with the next one, or
+/// at the end of the interval.
+pub(crate) fn association(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    a: &Association,
+    hand_off: bool,
+) {
     let net = &host.net;
     if !net.debug.push.load(Relaxed) {
         return;
@@ -112,13 +120,62 @@ pub(crate) fn association(host: &Host, guard: &Guard, config: &Config, a: &Assoc
     // Kept before it is sent: a message that is lost is sent again from there.
     let number = net.ring.lock().push(a);
     for member in config.others() {
-        let sent = send(host, guard, config, member, |buf, header| {
-            control::emit_associations(buf, header, number, &[*a])
-        });
-        if sent {
-            net.count(Reason::PushSent);
+        let may_wait = hand_off && member.id() == a.home;
+        let now = member.live.audience.lock().late.push(number, may_wait);
+        match now {
+            None => {}
+            Some((_, 1)) => {
+                let sent = send(host, guard, config, member, |buf, header| {
+                    control::emit_associations(buf, header, number, &[*a])
+                });
+                if sent {
+                    net.count(Reason::PushSent);
+                }
+            }
+            Some(run) => late(host, guard, config, member, run),
         }
     }
+}
+
+/// Sends what has waited for a member: the first number, and how many.
+#[inline(never)]
+pub(super) fn late(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    (first, count): (u64, u64),
+) {
+    let sent = run::<{ batch::LATE_MAX as usize + 1 }>(host, guard, config, to, first, count);
+    for _ in 0..sent.unwrap_or(0) {
+        host.net.count(Reason::PushSent);
+    }
+}
+
+/// Sends one message with up to `N` associations from the ring, which follow each other; how many have
+/// been sent. `None`: they are not in the ring any more, which the member's next report shows.
+pub(super) fn run<const N: usize>(
+    host: &Host,
+    guard: &Guard,
+    config: &Config,
+    to: &Member,
+    first: u64,
+    count: u64,
+) -> Option<u64> {
+    let mut records = [Association::default(); N];
+    let records = records.get_mut(..usize::try_from(count).ok()?)?;
+    {
+        let ring = host.net.ring.lock();
+        let mut n = first;
+        for slot in records.iter_mut() {
+            *slot = *ring.get(n)?;
+            n = n.wrapping_add(1);
+        }
+    }
+    let sent = send(host, guard, config, to, |buf, header| {
+        control::emit_associations(buf, header, first, records)
+    });
+    Some(if sent { count } else { 0 })
 }
 
 /// Tells an entry member that its hand-off has arrived, and what the socket has.

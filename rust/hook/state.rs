@@ -50,8 +50,9 @@ impl Job for StateJob {
             return 0;
         };
         settle(host, config);
+        let mtu = fabric(host, config);
         if let Some(me) = config.me() {
-            let mtu = fabric(host, config);
+            late(host, &guard, config);
             say(host, &guard, config, me, mtu);
             probe(host, &guard, config);
         }
@@ -78,6 +79,19 @@ fn fabric(host: &Host, config: &Config) -> u16 {
     let elsewhere = fabric::smallest(heard().map(|m| m.live.mtu()));
     host.net.found_fabric_mtu(config, here.min(elsewhere));
     here
+}
+
+/// Sends what has waited for the end of the interval.
+fn late(host: &Host, guard: &Guard, config: &Config) {
+    if !host.net.debug.push.load(Relaxed) {
+        return;
+    }
+    for to in config.others() {
+        let run = to.live.audience.lock().late.take();
+        if let Some(run) = run {
+            push::late(host, guard, config, to, run);
+        }
+    }
 }
 
 /// Tries the way to every member that is heard, each sixteenth interval.
@@ -269,6 +283,7 @@ pub(super) fn received(
         let ring = net.ring.lock();
         (ring.head(), ring.oldest())
     };
+    let head = from.live.audience.lock().late.sent(head);
     if !net.is_frozen() {
         let hears_us = fixed.hears(config.local);
         from.live.said_hearing(hears_us, &net.clock(config));

@@ -267,10 +267,7 @@ fn again(host: &Host) -> bool {
 
 /// Sends one message with associations that follow each other; whether there may be more.
 fn resend(host: &Host, guard: &Guard, config: &Config, to: &Member, left: &mut u32) -> bool {
-    let net = &host.net;
-    let mut records = [Association::default(); MAX_PART_ASSOCIATIONS];
-    let mut count = 0usize;
-    let first;
+    let (first, count);
     {
         // Not together with the ring's lock.
         let mut audience = to.live.audience.lock();
@@ -292,27 +289,15 @@ fn resend(host: &Host, guard: &Guard, config: &Config, to: &Member, left: &mut u
             last = next;
         }
         audience.resend = Some(last);
-        count = count
-            .saturating_add(last.wrapping_sub(first) as usize)
-            .saturating_add(1);
+        count = last.wrapping_sub(first).saturating_add(1);
     }
-    {
-        let ring = net.ring.lock();
-        let mut n = first;
-        for slot in records.iter_mut().take(count) {
-            // What has fallen off since shows in the next report.
-            let Some(a) = ring.get(n) else { return true };
-            *slot = *a;
-            n = n.wrapping_add(1);
-        }
-    }
+    let Some(sent) = push::run::<MAX_PART_ASSOCIATIONS>(host, guard, config, to, first, count)
+    else {
+        return true;
+    };
     *left = left.saturating_sub(count as u32);
-    let records = records.get(..count).unwrap_or_default();
-    let sent = push::send(host, guard, config, to, |buf, header| {
-        control::emit_associations(buf, header, first, records)
-    });
-    for _ in records.iter().filter(|_| sent) {
-        net.count(Reason::PushResent);
+    for _ in 0..sent {
+        host.net.count(Reason::PushResent);
     }
     true
 }

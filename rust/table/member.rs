@@ -150,6 +150,8 @@ pub(crate) struct Inbox {
 pub(crate) struct Audience {
     /// What it reported.
     pub(crate) reader: batch::Reader,
+    /// What it is told a little later.
+    pub(crate) late: batch::Late,
     /// It is to be told everything.
     pub(crate) all: bool,
     /// Before this time (ms since boot) that it wants everything is old news.
@@ -314,7 +316,7 @@ impl Live {
     /// Stores what a member reports. Fields change one by one: a reader may see some of the old
     /// and some of the new, which is no worse than a report that came a moment later.
     ///
-    /// `pushed` is the number of our last association; a member that has all up to one has counted
+    /// `pushed` is the number of our last association that was sent to it; a member that has all up to one has counted
     /// the sessions that we gave to it before. Returns whether it has lost a listener.
     pub(crate) fn report(
         &self,

@@ -3,7 +3,7 @@
 //!
 //! Speaks to `decide::{batch, join}`.
 
-use homing_pure::decide::batch::{missing, Need, Reader, Ring, Seen};
+use homing_pure::decide::batch::{missing, Late, Need, Reader, Ring, Seen, LATE_MAX};
 use homing_pure::decide::join::{Intake, Next, Sending};
 use homing_pure::wire::control::{Arrived, Association};
 use proptest::prelude::*;
@@ -110,6 +110,35 @@ proptest! {
         }
         prop_assert_eq!(seen.low(), ring.head());
         prop_assert_eq!(got, (1..=ring.head()).collect::<BTreeSet<_>>());
+    }
+
+    /// What waits is sent once, in whatever order processors push, and no report asks for it before.
+    #[test]
+    fn what_waits_is_sent_once(seed: u64, last in 1u64..400) {
+        let mut net = Net { seed, loss: 0, queue: vec![] };
+        let mut order: Vec<u64> = (1..=last).collect();
+        for _ in 0..net.random() % 50 {
+            let i = (net.random() % last) as usize;
+            order.swap(i, (i + 1) % last as usize);
+        }
+        let (mut late, mut got) = (Late::default(), Vec::new());
+        for n in order {
+            let now = match net.random() % 20 {
+                0 => late.take(),
+                _ => None,
+            };
+            let with = late.push(n, net.random() % 3 != 0);
+            for (first, count) in now.into_iter().chain(with) {
+                prop_assert!((1..=LATE_MAX + 1).contains(&count));
+                got.extend(first..first + count);
+            }
+            let sent: BTreeSet<u64> = got.iter().copied().collect();
+            let waits = (1..=n).find(|m| m > &late.sent(n));
+            prop_assert!(waits.is_none_or(|m| !sent.contains(&m)));
+        }
+        got.extend(late.take().into_iter().flat_map(|(first, count)| first..first + count));
+        got.sort_unstable();
+        prop_assert_eq!(got, (1..=last).collect::<Vec<u64>>());
     }
 
     /// What fell off the ring is noticed, and only then.

@@ -247,7 +247,7 @@ fn change(
         Applied::Full => return Err(no_room(request, net, config)),
     }
     net.count(reason);
-    push::association(host, &guard, config, &next);
+    push::association(host, &guard, config, &next, false);
     Ok(())
 }
 
