@@ -361,9 +361,6 @@ fn announce(host: &Host, guard: &Guard, config: &Config) {
             word |= left.wrapping_shl(3);
         }
         let before = member.live.announced.xchg(word, Relaxed);
-        if before != word {
-            events::member(host, member);
-        }
         let is_worse = seen.state == Believed::Suspect || seen.state == Believed::Down;
         lost::watch(host, guard, config, member);
         if before == Believed::Up as u32 && is_worse && member.live.admin() == AdminState::Up {
@@ -373,6 +370,10 @@ fn announce(host: &Host, guard: &Guard, config: &Config) {
             let mut flaps = member.live.flaps.lock();
             flaps.damped(clock.now_ms, config.farm.scale.into())
         };
+        let was_damped = member.live.damped.load(Relaxed);
         member.live.damped.store(damped, Relaxed);
+        if before != word || was_damped != damped {
+            events::member(host, member);
+        }
     }
 }

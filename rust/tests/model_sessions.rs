@@ -458,6 +458,10 @@ impl Model for Session {
                 let first = tables.next();
                 !farm.quiet() || tables.all(|t| Some(t) == first)
             }),
+            Property::always("at rest nobody lacks it", |_, farm: &Farm| {
+                let mut living = MEMBERS.into_iter().filter(|m| farm.alive[*m]);
+                !farm.quiet() || living.all(|m| farm.table[m].is_some())
+            }),
             Property::always(
                 "at rest one member serves, wherever the request comes in",
                 |_, farm: &Farm| {
@@ -513,6 +517,7 @@ fn losses_copies_moves_and_ends() {
         false,
     );
     checker.assert_no_discovery("at rest all members store the same");
+    checker.assert_no_discovery("at rest nobody lacks it");
     checker.assert_no_discovery("at rest one member serves, wherever the request comes in");
     checker.assert_no_discovery("an ended session stays ended");
     checker.assert_any_discovery("a session is ended");
@@ -531,6 +536,7 @@ fn deaths_and_moves() {
         false,
     );
     checker.assert_no_discovery("at rest all members store the same");
+    checker.assert_no_discovery("at rest nobody lacks it");
     checker.assert_no_discovery("at rest one member serves, wherever the request comes in");
     checker.assert_any_discovery("a session gets a new home");
     println!("{} states", checker.unique_state_count());
@@ -540,6 +546,7 @@ fn deaths_and_moves() {
 fn cuts() {
     let checker = explore(Budget { cuts: 1, ..NONE }, false);
     checker.assert_no_discovery("at rest all members store the same");
+    checker.assert_no_discovery("at rest nobody lacks it");
     checker.assert_no_discovery("at rest one member serves, wherever the request comes in");
     checker.assert_any_discovery("a session gets a new home");
     println!("{} states", checker.unique_state_count());
@@ -557,6 +564,21 @@ fn ends_and_deaths() {
         false,
     );
     checker.assert_no_discovery("at rest all members store the same");
+    checker.assert_no_discovery("at rest nobody lacks it");
     checker.assert_no_discovery("an ended session stays ended");
     println!("{} states", checker.unique_state_count());
+}
+
+/// The property can fail: what a member owes dies with it. Its id alone leads such a session home.
+#[test]
+fn what_dies_with_its_maker() {
+    let checker = explore(
+        Budget {
+            kills: 1,
+            losses: 1,
+            ..NONE
+        },
+        true,
+    );
+    checker.assert_any_discovery("at rest nobody lacks it");
 }
