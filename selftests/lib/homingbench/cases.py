@@ -251,13 +251,14 @@ def requests(stage):
     for name, home, fresh in (("local", "m1", False), ("new-local", "m1", True),
                               ("other", "m2", False), ("new-other", "m2", True)):
         data = request() if fresh else request(f"homing={stage.sid(home)}")
-        answered_here = {"decided_local" if home == "m1" else "decided_other": 1,
-                         "session_new": int(fresh), "syn_answered": 1, "relay_failed": 0}
+        decided_here = {"decided_local" if home == "m1" else "decided_other": 1,
+                        "session_new": int(fresh), "relay_failed": 0}
         with stage.steered(home):
             answered(stage, data, fresh)
             slabs = slab()
-            stage.http(f"conn-{name}", conn, data, expect={"m1": answered_here, home: {
-                **(answered_here if home == "m1" else {}), "spawned": 1, "inserted": int(fresh)}})
+            # A SYN from a port whose last connection was another member's is answered there.
+            stage.http(f"conn-{name}", conn, data, expect={"farm": {"syn_answered": 1}, "m1": decided_here, home: {
+                **(decided_here if home == "m1" else {}), "spawned": 1, "inserted": int(fresh)}})
             if name == "new-local":
                 memory(stage, slabs, 500 + WARM)
             stage.http(f"ka-{name}", keep, data, keep=True)
@@ -363,7 +364,8 @@ def through(stage, name, has_packet=False, cookie=None):
 
 def answered_by_peer(stage, name):
     """The server behind the balancer answers, and the packets have the balancer's form."""
-    form = {"ipvs-tun": "ip proto 4", "ipvs-dr": f"tcp and dst host {layout.VIP4}"}.get(
+    whole = f"tcp and dst host {layout.VIP4}"
+    form = {"ipvs-tun": "ip proto 4", "ipvs-dr": whole, "hop": whole}.get(
         name, f"tcp and dst host {layout.farm4(BACKEND)}")
     with capture.Capture(BACKEND, "farm0", form) as seen:
         status, _, body = stage.exchange(request())
@@ -379,6 +381,8 @@ def others(stage):
     stage.http("conn-plain", "connection and request", request())
     stage.http("ka-plain", "request, keep-alive", request(), keep=True)
     stage.entry("m1")
+    with peers.hop():
+        through(stage, "hop", has_packet=True)
     for how in ("dr", "tun"):
         with peers.ipvs(how):
             through(stage, f"ipvs-{how}", has_packet=True)

@@ -51,6 +51,21 @@ http {{
 
 
 @contextlib.contextmanager
+def hop():
+    """No balancer: m4 is one more router on the way, as it is one for each packet that IPVS sends on."""
+    vip = f"{layout.VIP4}/32"
+    with netns.inside(BALANCER):
+        netns.write_sysctl({"ipv4.ip_forward": 1, "ipv4.conf.all.send_redirects": 0})
+    shell.ip_batch([f"addr del {vip} dev lo", f"route add {vip} via {layout.farm4(BACKEND)}"], ns=BALANCER)
+    try:
+        yield
+    finally:
+        shell.ip_batch([f"route del {vip}", f"addr add {vip} dev lo"], ns=BALANCER)
+        with netns.inside(BALANCER):
+            netns.write_sysctl({"ipv4.ip_forward": 0})
+
+
+@contextlib.contextmanager
 def ipvs(how):
     """IPVS with direct routing ("dr") or through IPIP tunnels ("tun")."""
     shell.run("modprobe", "-a", "ip_vs", "ip_vs_rr", "ipip")

@@ -44,6 +44,12 @@ def request(cookie=None, path="/", body=0):
     return (head + "\n").replace("\n", "\r\n").encode() + b"y" * body
 
 
+def stats(member):
+    """The counters of a member, or with "farm" those of all in sum."""
+    each = [cli.stats(one) for one in (FARM if member == "farm" else (member,))]
+    return {name: sum(one.get(name, 0) for one in each) for name in each[0]}
+
+
 class Stage:
     """The farm, once for all cases of a boot."""
 
@@ -140,9 +146,9 @@ class Stage:
             shell.run("tc", "qdisc", "del", "dev", device, "clsact", ns=ns)
 
     def run(self, name, group, expect, ns, n, warm, *words):
-        """A measured run; `expect`: {member: {counter: times a unit}}, checked over all units."""
+        """A measured run; `expect`: {member: {counter: times a unit}}, checked over all units; "farm": all members' sum."""
         time.sleep(SETTLE)
-        before = {member: cli.stats(member) for member in expect} if self.homing else {}
+        before = {member: stats(member) for member in expect} if self.homing else {}
         done = shell.run(LOAD, *words, ns=ns, timeout=3600, check=False)
         # A run that failed may have left a segment, and the numbers of all later ones would be wrong.
         if done.returncode != 0:
@@ -151,7 +157,7 @@ class Stage:
         told = done.stdout.split()
         moved = {}
         for member, old in before.items():
-            moved[member] = cli.changed(old, cli.stats(member))
+            moved[member] = cli.changed(old, stats(member))
             for counter, times in expect[member].items():
                 tap.equal(moved[member].get(counter, 0), round(times * (n + warm)),
                           f"{name}: {counter} of {member} over {n + warm} units")
