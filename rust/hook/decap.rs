@@ -438,7 +438,8 @@ fn take(
                 group: h.group,
                 flags: 0,
             };
-            net.apply(guard, config, &a);
+            // A repetition, or a returning client: nothing new is no news.
+            stored(host, guard, config, &a);
         }
         if !insert {
             // The client has shown the id, so its home has the last word.
@@ -654,10 +655,19 @@ fn assigned(host: &Host, config: &Config, a: &Association, applied: Applied) {
 
 /// An association that another member, or user space, tells.
 pub(crate) fn learned(host: &Host, guard: &Guard, config: &Config, a: &Association) -> Applied {
+    let applied = stored(host, guard, config, a);
+    if let Applied::Stale(_) = applied {
+        host.net.count(Reason::PushStale);
+    }
+    applied
+}
+
+/// Stores an association that came from elsewhere, and tells listeners what is new in it.
+fn stored(host: &Host, guard: &Guard, config: &Config, a: &Association) -> Applied {
     let net = &host.net;
     let applied = net.apply(guard, config, a);
     match applied {
-        Applied::Stale(_) => net.count(Reason::PushStale),
+        Applied::Stale(_) => {}
         Applied::Full => net.count(Reason::SessionFull),
         Applied::New => {
             let cause = if ended(a) { Cause::End } else { Cause::New };
